@@ -1,1 +1,292 @@
-//! Not written yet.
+//! Harness of the end-to-end tests: it starts the real binaries, reads what they print, and ends
+//! them. Nothing here knows how they work inside.
+//!
+//! The binaries are those that `cargo build --workspace` put beside the tests. Every wait has a
+//! deadline and ends as soon as the awaited line is there.
+
+#![allow(clippy::unwrap_used, reason = "a harness fails a test by panicking")]
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{IpAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a program may take to do what a test waits for. Generous: the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running program, and the lines it prints on both outputs.
+pub struct Program {
+    name: String,
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Program {
+    /// Starts one of our binaries, such as `intercom-producer`.
+    pub fn ours<A: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = A>) -> Self {
+        let path = target_dir().join(name);
+        assert!(path.exists(), "{name} is not built: run `cargo build --workspace` first");
+        let mut command = Command::new(path);
+        command.args(args);
+        Self::spawn(name, command)
+    }
+
+    /// Starts any command.
+    pub fn spawn(name: &str, mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        let (sender, lines) = channel();
+        let outputs: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for output in outputs {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                    let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
+                }
+            });
+        }
+        Self { name: name.into(), child, lines, seen: Vec::new() }
+    }
+
+    /// Waits for the next line that contains `text`, and returns it.
+    pub fn expect(&mut self, text: &str) -> String {
+        self.expect_within(PATIENCE, text)
+    }
+
+    /// As [`expect`](Self::expect), with a deadline of its own.
+    pub fn expect_within(&mut self, patience: Duration, text: &str) -> String {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.fail(&format!("does not print {text:?} within {patience:?}"))
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.fail(&format!("ended without printing {text:?}"))
+                }
+            }
+        }
+    }
+
+    /// Everything read so far, one string.
+    pub fn output(&mut self) -> String {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.join("\n")
+    }
+
+    /// Whether it is still running.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end and reads all it printed.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
+                Err(RecvTimeoutError::Timeout) => self.fail("does not end"),
+            }
+        }
+    }
+
+    /// Asks it to stop as systemd does, and waits for its end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends a signal by its name, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(sent.success(), "{} is not there to be signalled", self.name);
+    }
+
+    /// Fails the test. What the program printed is shown when it is dropped.
+    fn fail(&self, what: &str) -> ! {
+        panic!("{} {what}", self.name)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            let output = self.output();
+            eprintln!("--- {} ---\n{output}", self.name);
+        }
+    }
+}
+
+/// A signaller with a data directory of its own, open to anonymous and local peers.
+pub struct Signaller {
+    program: Program,
+    data: TempDir,
+    port: u16,
+    plain: u16,
+}
+
+impl Signaller {
+    /// Starts one on ports of the system's choice.
+    pub fn start() -> Self {
+        require_media_address();
+        let data = TempDir::new().unwrap();
+        let (program, port, plain) = serve(data.path(), 0, 0);
+        Self { program, data, port, plain }
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(&mut self) {
+        self.program.kill();
+    }
+
+    /// Starts it again after [`kill`](Self::kill): same ports, same data.
+    pub fn restart(&mut self) {
+        (self.program, self.port, self.plain) = serve(self.data.path(), self.port, self.plain);
+    }
+
+    /// Where our own programs connect: `wss://localhost:PORT`.
+    pub fn wss(&self) -> String {
+        format!("wss://localhost:{}", self.port)
+    }
+
+    /// The plain listener: `ws://127.0.0.1:PORT`.
+    pub fn ws(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.plain)
+    }
+
+    /// The file with the CA's certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.data.path().join("pki/ca.pem")
+    }
+
+    /// The program itself.
+    pub fn program(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
+    /// Starts an `intercom-producer` and waits until it is on air. Returns its peer id as well.
+    pub fn producer(&self, name: &str, args: &[&str]) -> (Program, String) {
+        let mut producer = self.client("intercom-producer", &[&["--name", name], args].concat());
+        let line = producer.expect("on air: ");
+        let peer_id = line.rsplit_once("peer id ").unwrap().1.trim_end_matches(')').to_owned();
+        (producer, peer_id)
+    }
+
+    /// Starts an `intercom-consumer`.
+    pub fn consumer(&self, args: &[&str]) -> Program {
+        self.client("intercom-consumer", args)
+    }
+
+    fn client(&self, program: &str, args: &[&str]) -> Program {
+        let (server, ca) = (self.wss(), self.ca());
+        let mut all = vec!["--server", &server, "--ca", ca.to_str().unwrap()];
+        all.extend(args);
+        Program::ours(program, all)
+    }
+}
+
+fn serve(data: &Path, port: u16, plain: u16) -> (Program, u16, u16) {
+    let (listen, plain) = (format!("[::]:{port}"), format!("127.0.0.1:{plain}"));
+    let data = data.to_str().unwrap();
+    let mut program =
+        Program::ours(
+            "intercom-signaller",
+            ["serve", "--data-dir", data, "--listen", &listen, "--plain", &plain]
+                .into_iter()
+                .chain(["--anonymous", "full", "--local-peers", "full"]),
+        );
+    let port = port_of(&program.expect("listening on https://"));
+    let plain = port_of(&program.expect("listening on http://"));
+    (program, port, plain)
+}
+
+fn port_of(line: &str) -> u16 {
+    let digits: String = line
+        .rsplit_once(':')
+        .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())
+        .unwrap_or_default();
+    digits.parse().unwrap_or_else(|_| panic!("no port in {line:?}"))
+}
+
+/// The directory with the built binaries, such as `target/debug`.
+pub fn target_dir() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().and_then(Path::parent).unwrap().to_owned()
+}
+
+/// A directory for `GST_PLUGIN_PATH` with upstream's own plugins, as cargo built them for us:
+/// `libgstrswebrtc.so` and `libgstrsrtp.so`.
+pub fn stock_plugins() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    for plugin in ["libgstrswebrtc", "libgstrsrtp"] {
+        let built = newest(&target_dir().join("deps"), plugin);
+        std::os::unix::fs::symlink(built, dir.path().join(format!("{plugin}.so"))).unwrap();
+    }
+    dir
+}
+
+fn newest(dir: &Path, stem: &str) -> PathBuf {
+    let is_it = |path: &PathBuf| {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        name.starts_with(stem) && name.ends_with(".so")
+    };
+    std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(is_it)
+        .max_by_key(|path| path.metadata().unwrap().modified().unwrap())
+        .unwrap_or_else(|| panic!("no {stem}*.so: run `cargo build --workspace` first"))
+}
+
+/// A `gst-launch-1.0` with upstream's own elements and nothing of ours.
+pub fn stock_gst_launch(plugins: &TempDir, pipeline: &str) -> Program {
+    let mut command = Command::new("gst-launch-1.0");
+    command
+        .args(pipeline.split_whitespace())
+        .env("GST_PLUGIN_PATH", plugins.path())
+        .env("GST_REGISTRY", plugins.path().join("registry.bin"));
+    Program::spawn("gst-launch-1.0", command)
+}
+
+/// Fails at once, in one line, where media cannot flow: ICE never finishes on loopback alone.
+fn require_media_address() {
+    let has_one = ["0.0.0.0:0", "[::]:0"].into_iter().zip(["192.0.2.1:9", "[2001:db8::1]:9"]).any(
+        |(any, elsewhere)| {
+            // Connecting a datagram socket sends nothing; it only asks which address would be used.
+            let local = UdpSocket::bind(any).and_then(|socket| {
+                socket.connect(elsewhere)?;
+                socket.local_addr()
+            });
+            local.is_ok_and(|address| !IpAddr::is_loopback(&address.ip()))
+        },
+    );
+    assert!(has_one, "media tests need a network address besides loopback: bring an interface up");
+}

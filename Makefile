@@ -1,0 +1,46 @@
+# make run     build what is missing, start a signaller and the producer `door`
+# make test    every test, from a fresh clone
+# make check   formatting, lints, types, import rules
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := run
+
+BINARIES := intercom-signaller intercom-producer intercom-consumer intercom-pki
+WEB_SOURCES := $(shell git ls-files web-app 2>/dev/null)
+NODE := $(CURDIR)/scripts/node.sh
+
+.PHONY: run test check web release setup setup-test
+
+run: setup web release
+	@scripts/run.sh
+
+test: setup-test web
+	cargo build --workspace
+	cargo test --workspace
+	cd web-app && $(NODE) npm test
+	cd web-app && $(NODE) npm run e2e
+
+check: setup-test web
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --package intercom-tests --test imports
+	cd web-app && $(NODE) npm run check
+
+release: web
+	@cargo build --quiet --release $(BINARIES:%=--package %)
+
+web: web-app/dist/index.html
+
+web-app/node_modules/.package-lock.json: web-app/package-lock.json
+	cd web-app && $(NODE) npm ci --no-audit --no-fund
+	@touch $@
+
+web-app/dist/index.html: web-app/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web-app && $(NODE) npm run build
+	@touch $@
+
+setup:
+	@scripts/setup.sh run
+
+setup-test:
+	@scripts/setup.sh run test
