@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a harness fails a test by panicking")]
 
+mod lobby;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, UdpSocket};
@@ -16,6 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+pub use lobby::Lobby;
 
 /// How long a program may take to do what a test waits for. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -180,6 +184,11 @@ impl Signaller {
     /// The plain listener: `ws://127.0.0.1:PORT`.
     pub fn ws(&self) -> String {
         format!("ws://127.0.0.1:{}", self.plain)
+    }
+
+    /// Who produces at the moment.
+    pub fn lobby(&self) -> Lobby {
+        Lobby::enter(&self.ws())
     }
 
     /// The file with the CA's certificate.
