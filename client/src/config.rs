@@ -1,0 +1,159 @@
+//! What a client is told before it starts. Text becomes types here and is not checked again.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde_json::value::RawValue;
+use url::{Host, Url};
+
+use crate::error::PermanentError;
+use crate::ids::PeerId;
+
+/// Everything a client needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the server is.
+    pub server: ServerUri,
+    /// Whose signature on the server's certificate counts.
+    pub trust: Trust,
+    /// What the client does there.
+    pub role: Role,
+    /// What others see of it in lists: any JSON value, by convention an object with a `name`.
+    pub meta: Option<Box<RawValue>>,
+}
+
+/// Whose certificates are accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Those signed by the system's trusted authorities.
+    #[default]
+    System,
+    /// Those signed by an authority in this PEM file, and no others.
+    CaFile(PathBuf),
+}
+
+/// What a client does on the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Offers media to whoever asks.
+    Producer,
+    /// Takes media from one producer, and again when a session has ended.
+    Consumer(Target),
+    /// Waits until a producer starts a session towards it; takes one at a time.
+    Callee,
+    /// Only hears who is there.
+    Listener,
+}
+
+/// Which producer a consumer wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The one with this id. If it is not there at the first connection, that is an error.
+    PeerId(PeerId),
+    /// One whose meta has this `name`; the one that came last, if several do.
+    Name(String),
+    /// Whichever is there first.
+    First,
+}
+
+/// A checked `ws://` or `wss://` address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerUri {
+    url: Url,
+    host: Host,
+    port: u16,
+}
+
+impl ServerUri {
+    /// Whether the connection is encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.url.scheme() == "wss"
+    }
+
+    /// Host and port to connect to.
+    pub(crate) fn address(&self) -> (String, u16) {
+        let host = match &self.host {
+            Host::Domain(name) => name.clone(),
+            Host::Ipv4(ip) => ip.to_string(),
+            Host::Ipv6(ip) => ip.to_string(),
+        };
+        (host, self.port)
+    }
+
+    /// The address as it goes into the upgrade request.
+    pub(crate) fn request(&self) -> &str {
+        self.url.as_str()
+    }
+}
+
+impl FromStr for ServerUri {
+    type Err = PermanentError;
+
+    fn from_str(text: &str) -> Result<Self, PermanentError> {
+        let bad = |reason: &str| PermanentError::BadUri { uri: text.into(), reason: reason.into() };
+        let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+        if !matches!(url.scheme(), "ws" | "wss") {
+            return Err(bad("it must begin with wss:// or ws://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            // Not repeated in the message: it may hold a password.
+            let uri = "with user name".to_owned();
+            let reason = "user name and password have no place in it".to_owned();
+            return Err(PermanentError::BadUri { uri, reason });
+        }
+        url.set_fragment(None);
+        let host = url.host().ok_or_else(|| bad("it names no host"))?.to_owned();
+        let port = url.port_or_known_default().ok_or_else(|| bad("it names no port"))?;
+        Ok(Self { host, port, url })
+    }
+}
+
+impl fmt::Display for ServerUri {
+    /// Without path and query, which may carry a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}:{}", self.url.scheme(), self.host, self.port)
+    }
+}
+
+impl fmt::Debug for ServerUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerUri({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_once() {
+        for (text, host, port, secure) in [
+            ("ws://127.0.0.1:9000", "127.0.0.1", 9000, false),
+            ("wss://door.local", "door.local", 443, true),
+            ("wss://[::1]:8443/webrtc", "::1", 8443, true),
+        ] {
+            let uri: ServerUri = text.parse().unwrap();
+            assert_eq!(uri.address(), (host.to_owned(), port), "{text}");
+            assert_eq!(uri.is_secure(), secure, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_a_hint() {
+        for text in ["", "door.local:8443", "https://door.local:8443", "wss://", "wss://a:b@c"] {
+            let error = text.parse::<ServerUri>().unwrap_err();
+            assert!(error.to_string().contains("wss://HOST:PORT"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn neither_password_nor_token_is_ever_printed() {
+        let error = "wss://me:secret@host".parse::<ServerUri>().unwrap_err();
+        assert!(!error.to_string().contains("secret"));
+        let uri: ServerUri = "wss://host/t/secret?ticket=secret".parse().unwrap();
+        assert!(!format!("{uri} {uri:?}").contains("secret"));
+    }
+}
