@@ -1,0 +1,195 @@
+// The app without its looks: turns what the user does into signalling and media, and everything
+// that happens into events for the reducer. Touches no DOM.
+
+import * as capture from "./capture.ts";
+import { canSend, type VideoCodec } from "./codecs.ts";
+import type { Capture } from "./problem.ts";
+import { load, save, type Settings } from "./settings.ts";
+import { Share } from "./share.ts";
+import { Signalling } from "./signalling.ts";
+import { initial, reduce, type Event, type Input, type State } from "./state.ts";
+import { Watch, type Target } from "./watch.ts";
+
+export type Listener = (state: State, before: State) => void;
+
+export class Intercom {
+  readonly #listener: Listener;
+  readonly #signalling: Signalling;
+  #state = initial;
+  #settings: Settings;
+  #watch: Watch | null = null;
+  #share: Share | null = null;
+  /** Counts requests to open devices: only the last one counts. */
+  #opening = 0;
+
+  constructor(url: string, listener: Listener) {
+    this.#listener = listener;
+    this.#settings = load(localStorage);
+    this.#signalling = new Signalling(url, {
+      socketChanged: (socket) => this.#dispatch({ type: "socketChanged", socket }),
+      registered: (peerId) => this.#registered(peerId),
+      producersChanged: (producers) => {
+        this.#dispatch({ type: "producersChanged", producers });
+        this.#watch?.producersChanged(producers);
+      },
+      sessionRequested: (...request) => this.#share?.admit(...request) ?? null,
+      announceRefused: (details) => this.#offAir({ kind: "requestRefused", details }),
+      failed: (details) =>
+        this.#dispatch({ type: "complained", problem: { kind: "requestRefused", details } }),
+    });
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  start(): void {
+    this.#signalling.start();
+    globalThis.addEventListener("online", () => this.#signalling.retryNow());
+    navigator.mediaDevices?.addEventListener("devicechange", () => void this.#listDevices());
+    void this.#listDevices();
+  }
+
+  retryNow(): void {
+    this.#signalling.retryNow();
+  }
+
+  remember(settings: Partial<Settings>): void {
+    this.#settings = { ...this.#settings, ...settings };
+    save(localStorage, this.#settings);
+  }
+
+  watch(target: Target): void {
+    this.#watch?.stop();
+    this.#dispatch({ type: "watchStarted", target });
+    const watch: Watch = new Watch(this.#signalling, target, {
+      changed: (target, status) => {
+        if (this.#watch === watch) this.#dispatch({ type: "watchChanged", target, status });
+      },
+      streamChanged: (stream) => {
+        if (this.#watch === watch) this.#dispatch({ type: "watchStream", stream });
+      },
+    });
+    this.#watch = watch;
+    watch.start();
+  }
+
+  stopWatching(): void {
+    this.#watch?.stop();
+    this.#watch = null;
+    this.#dispatch({ type: "watchStopped" });
+  }
+
+  /** Opens the chosen camera and microphone, or others while they are open. */
+  async openCapture(): Promise<void> {
+    const turn = ++this.#opening;
+    this.#dispatch({ type: "captureOpening" });
+    const { share } = this.#state;
+    // Many a camera cannot be opened twice, not even by the same page.
+    if ("stream" in share) stopTracks(share.stream);
+    const captured = await capture.open(this.#settings);
+    if (turn !== this.#opening) {
+      if (captured.ok) stopTracks(captured.stream);
+      return;
+    }
+    if (captured.ok) await this.#opened(captured.stream, captured.problem);
+    else this.#captureFailed(captured.problem);
+    await this.#listDevices();
+  }
+
+  closeCapture(): void {
+    this.#opening += 1;
+    const { share } = this.#state;
+    this.#share?.stop();
+    this.#share = null;
+    if ("stream" in share) stopTracks(share.stream);
+    this.#dispatch({ type: "captureClosed" });
+  }
+
+  goOnAir(name: string): void {
+    const { share } = this.#state;
+    if (share.phase !== "ready") return;
+    const production = { name, codec: this.#settings.codec };
+    this.#share = new Share(this.#signalling, share.stream, production, {
+      viewersChanged: (viewers) => this.#dispatch({ type: "viewersChanged", viewers }),
+    });
+    this.#dispatch({ type: "onAir" });
+    this.#share.start();
+  }
+
+  toggle(input: "camera" | "microphone"): void {
+    const { share } = this.#state;
+    if (!("stream" in share) || share[input] === "absent") return;
+    const to: Input = share[input] === "on" ? "paused" : "on";
+    for (const track of tracksOf(share.stream, input)) track.enabled = to === "on";
+    this.#dispatch({ type: "inputChanged", input, to });
+  }
+
+  codecs(): VideoCodec[] {
+    const available = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
+    return (["VP8", "H264"] as const).filter((codec) => canSend(available, codec));
+  }
+
+  #registered(peerId: string): void {
+    this.#dispatch({ type: "registered", peerId });
+    this.#watch?.signallingBack();
+  }
+
+  #offAir(problem: Extract<Event, { type: "offAir" }>["problem"]): void {
+    this.#share?.stop();
+    this.#share = null;
+    this.#dispatch({ type: "offAir", problem });
+  }
+
+  async #opened(stream: MediaStream, problem: capture.Captured["problem"]): Promise<void> {
+    for (const track of stream.getTracks()) {
+      track.addEventListener("ended", () => this.#trackEnded(stream, track));
+    }
+    const camera = this.#take("camera", stream);
+    const microphone = this.#take("microphone", stream);
+    this.#dispatch({ type: "captureOpened", stream, camera, microphone, problem });
+    await this.#share?.useStream(stream);
+  }
+
+  /** What was paused stays paused in a newly opened stream. */
+  #take(input: "camera" | "microphone", stream: MediaStream): Input {
+    const tracks = tracksOf(stream, input);
+    if (tracks.length === 0) return "absent";
+    const { share } = this.#state;
+    const paused = "stream" in share && share[input] === "paused";
+    for (const track of tracks) track.enabled = !paused;
+    return paused ? "paused" : "on";
+  }
+
+  #captureFailed(problem: Extract<Event, { type: "captureFailed" }>["problem"]): void {
+    this.#share?.stop();
+    this.#share = null;
+    this.#dispatch({ type: "captureFailed", problem });
+  }
+
+  /** Only a device that goes away ends a track by itself. */
+  #trackEnded(stream: MediaStream, track: MediaStreamTrack): void {
+    const { share } = this.#state;
+    if (!("stream" in share) || share.stream !== stream) return;
+    const what: Capture = track.kind === "video" ? "camera" : "microphone";
+    this.#dispatch({ type: "captureTrouble", problem: { kind: "captureLost", what } });
+  }
+
+  async #listDevices(): Promise<void> {
+    this.#dispatch({ type: "devicesChanged", devices: await capture.listDevices() });
+  }
+
+  #dispatch(event: Event): void {
+    const before = this.#state;
+    this.#state = reduce(before, event);
+    if (this.#state !== before) this.#listener(this.#state, before);
+  }
+}
+
+function stopTracks(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
+}
+
+function tracksOf(stream: MediaStream, input: "camera" | "microphone"): MediaStreamTrack[] {
+  return input === "camera" ? stream.getVideoTracks() : stream.getAudioTracks();
+}

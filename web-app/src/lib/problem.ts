@@ -1,0 +1,44 @@
+// Everything that can go wrong, as a type. What is said about it is in words.ts.
+
+export type Problem =
+  /** The server does not let this browser in. */
+  | { readonly kind: "refused"; readonly status: 401 | 403; readonly details: string }
+  /** The server refused one request. */
+  | { readonly kind: "requestRefused"; readonly details: string }
+  /** Camera and microphone exist on secure pages only. */
+  | { readonly kind: "insecureContext" }
+  | { readonly kind: "captureDenied"; readonly what: Capture }
+  | { readonly kind: "captureAbsent"; readonly what: Capture }
+  | { readonly kind: "captureBusy"; readonly what: Capture }
+  | { readonly kind: "captureLost"; readonly what: Capture }
+  | { readonly kind: "captureFailed"; readonly what: Capture; readonly details: string }
+  /** The two ends never reached each other, or lost each other. */
+  | { readonly kind: "iceFailed" }
+  /** Nothing was offered within the time that is allowed. */
+  | { readonly kind: "noAnswer" }
+  /** The two ends have no codec in common. */
+  | { readonly kind: "codecIncompatible" }
+  | { readonly kind: "producerLeft" }
+  /** Connected, but no picture or sound for a while. */
+  | { readonly kind: "mediaStopped" }
+  | { readonly kind: "negotiationFailed"; readonly details: string };
+
+export type Capture = "camera" | "microphone" | "both";
+
+/** Sorts what `getUserMedia` throws. */
+export function captureProblem(error: unknown, what: Capture): Problem {
+  const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+  switch (name) {
+    case "NotAllowedError":
+    case "SecurityError":
+      return { kind: "captureDenied", what };
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return { kind: "captureAbsent", what };
+    case "NotReadableError":
+    case "AbortError":
+      return { kind: "captureBusy", what };
+    default:
+      return { kind: "captureFailed", what, details: String(error) };
+  }
+}

@@ -1,0 +1,167 @@
+// A WebSocket that comes back by itself: text in, text out, and where it stands.
+// Knows nothing of the protocol. The server may be restarted at any time; media does not depend
+// on this socket, so that all it has to do is to be there again soon.
+
+export type Refusal = { readonly status: 401 | 403; readonly details: string };
+
+export type SocketState =
+  | { readonly phase: "connecting" }
+  | { readonly phase: "open" }
+  /** Lost or never reached; the next attempt is at `retryAt` (ms since the epoch). */
+  | { readonly phase: "waiting"; readonly retryAt: number }
+  /** The server answers, but does not let us in; tried again at `retryAt`. */
+  | { readonly phase: "refused"; readonly refusal: Refusal; readonly retryAt: number };
+
+export interface SocketEvents {
+  stateChanged(state: SocketState): void;
+  received(text: string): void;
+}
+
+/** What the socket needs of the browser. */
+export interface Network {
+  open(url: string): WebSocket;
+  /** Why the server would not let us in, if that is the reason: a WebSocket does not tell. */
+  probe(url: string): Promise<Refusal | null>;
+  /** In [0, 1). */
+  random(): number;
+}
+
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 8_000;
+const REFUSED_RETRY_MS = 15_000;
+const CONNECT_DEADLINE_MS = 8_000;
+
+export class Socket {
+  readonly #url: string;
+  readonly #events: SocketEvents;
+  readonly #network: Network;
+  #ws: WebSocket | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+  #running = false;
+
+  constructor(url: string, events: SocketEvents, network: Network = browser) {
+    this.#url = url;
+    this.#events = events;
+    this.#network = network;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#connect();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#drop();
+  }
+
+  /** Does not wait for the next attempt; nothing happens while a connection is up or under way. */
+  retryNow(): void {
+    if (this.#running && this.#ws === null) this.#connect();
+  }
+
+  /** Gives up a connection that is only seemingly alive, and connects again. */
+  reconnect(): void {
+    if (this.#ws === null) return;
+    this.#drop();
+    if (this.#running) this.#lost();
+  }
+
+  /** False while there is no connection: nothing is queued, what was said then is out of date. */
+  send(text: string): boolean {
+    const ws = this.#ws;
+    if (!ws || ws.readyState !== ws.OPEN) return false;
+    ws.send(text);
+    return true;
+  }
+
+  #connect(): void {
+    this.#drop();
+    this.#events.stateChanged({ phase: "connecting" });
+    const ws = this.#network.open(this.#url);
+    this.#ws = ws;
+    this.#timer = setTimeout(() => this.reconnect(), CONNECT_DEADLINE_MS);
+    let opened = false;
+    ws.onopen = () => {
+      opened = true;
+      clearTimeout(this.#timer);
+      this.#events.stateChanged({ phase: "open" });
+    };
+    ws.onmessage = (event: MessageEvent<unknown>) => {
+      // Only a server that speaks proves that retrying quickly makes sense.
+      this.#failures = 0;
+      if (typeof event.data === "string") this.#events.received(event.data);
+    };
+    ws.onclose = () => {
+      if (this.#ws !== ws) return;
+      this.#drop();
+      if (opened) this.#lost();
+      else void this.#unreachable();
+    };
+  }
+
+  #drop(): void {
+    clearTimeout(this.#timer);
+    const ws = this.#ws;
+    this.#ws = null;
+    if (!ws) return;
+    ws.onopen = ws.onmessage = ws.onclose = null;
+    ws.close();
+  }
+
+  #lost(): void {
+    const wait = this.#backoff();
+    this.#events.stateChanged({ phase: "waiting", retryAt: Date.now() + wait });
+    this.#connectAfter(wait);
+  }
+
+  async #unreachable(): Promise<void> {
+    this.#lost();
+    const timer = this.#timer;
+    const refusal = await this.#network.probe(this.#url);
+    const overtaken = timer !== this.#timer || this.#ws !== null || !this.#running;
+    if (!refusal || overtaken) return;
+    this.#events.stateChanged({
+      phase: "refused",
+      refusal,
+      retryAt: Date.now() + REFUSED_RETRY_MS,
+    });
+    clearTimeout(this.#timer);
+    this.#connectAfter(REFUSED_RETRY_MS);
+  }
+
+  #connectAfter(ms: number): void {
+    this.#timer = setTimeout(() => this.#connect(), ms);
+  }
+
+  /** Grows to a bound; the jitter keeps a houseful of tablets from arriving all at once. */
+  #backoff(): number {
+    const full = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 1.6 ** this.#failures);
+    this.#failures += 1;
+    return Math.round(full * (0.5 + this.#network.random() / 2));
+  }
+}
+
+const browser: Network = {
+  open: (url) => new WebSocket(url),
+  probe: probeOverHttp,
+  random: Math.random,
+};
+
+/** Asks the same address over HTTP, where status and sentence can be read. */
+async function probeOverHttp(url: string): Promise<Refusal | null> {
+  try {
+    const response = await fetch(url.replace(/^ws/, "http"), {
+      cache: "no-store",
+      redirect: "manual",
+      signal: AbortSignal.timeout(5_000),
+    });
+    if (response.status !== 401 && response.status !== 403) return null;
+    const details = (await response.text()).trim().slice(0, 300);
+    return { status: response.status, details };
+  } catch {
+    return null;
+  }
+}

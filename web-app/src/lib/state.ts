@@ -1,0 +1,222 @@
+// The state of the app and how it changes: a pure reducer, and what is said about a change.
+// No clock, no socket, no DOM.
+
+import type { Devices } from "./capture.ts";
+import { peerName, type Listed } from "./messages.ts";
+import type { Problem } from "./problem.ts";
+import type { SocketState } from "./socket.ts";
+import type { Target, WatchStatus } from "./watch.ts";
+import { describeProblem } from "./words.ts";
+
+export interface State {
+  readonly socket: SocketState;
+  /** Our id while the server knows us. */
+  readonly ownId: string | null;
+  /** Null until the first list came. Kept, if out of date, while the server is away. */
+  readonly producers: readonly Listed[] | null;
+  readonly watch: WatchState;
+  readonly share: ShareState;
+  readonly devices: Devices;
+  /** An error of the server that belongs to nothing in particular. */
+  readonly complaint: Problem | null;
+}
+
+export type WatchState =
+  | { readonly phase: "off" }
+  | {
+      readonly phase: "on";
+      readonly target: Target;
+      readonly status: WatchStatus;
+      readonly stream: MediaStream | null;
+    };
+
+export type ShareState =
+  | { readonly phase: "off"; readonly problem: Problem | null }
+  | { readonly phase: "opening" }
+  | (Opened & { readonly phase: "ready" })
+  | (Opened & { readonly phase: "onAir"; readonly viewers: number });
+
+export interface Opened {
+  readonly stream: MediaStream;
+  readonly camera: Input;
+  readonly microphone: Input;
+  readonly problem: Problem | null;
+}
+
+/** `paused` sends black, or silence. */
+export type Input = "absent" | "on" | "paused";
+
+export type Event =
+  | { readonly type: "socketChanged"; readonly socket: SocketState }
+  | { readonly type: "registered"; readonly peerId: string }
+  | { readonly type: "producersChanged"; readonly producers: readonly Listed[] }
+  | { readonly type: "complained"; readonly problem: Problem }
+  | { readonly type: "watchStarted"; readonly target: Target }
+  | { readonly type: "watchChanged"; readonly target: Target; readonly status: WatchStatus }
+  | { readonly type: "watchStream"; readonly stream: MediaStream | null }
+  | { readonly type: "watchStopped" }
+  | { readonly type: "captureOpening" }
+  | ({ readonly type: "captureOpened" } & Opened)
+  | { readonly type: "captureFailed"; readonly problem: Problem }
+  | { readonly type: "captureClosed" }
+  | { readonly type: "captureTrouble"; readonly problem: Problem | null }
+  | { readonly type: "inputChanged"; readonly input: "camera" | "microphone"; readonly to: Input }
+  | { readonly type: "onAir" }
+  | { readonly type: "offAir"; readonly problem: Problem | null }
+  | { readonly type: "viewersChanged"; readonly viewers: number }
+  | { readonly type: "devicesChanged"; readonly devices: Devices };
+
+export const initial: State = {
+  socket: { phase: "connecting" },
+  ownId: null,
+  producers: null,
+  watch: { phase: "off" },
+  share: { phase: "off", problem: null },
+  devices: { cameras: [], microphones: [] },
+  complaint: null,
+};
+
+export function reduce(state: State, event: Event): State {
+  switch (event.type) {
+    case "socketChanged":
+      return { ...state, socket: event.socket, ownId: null, complaint: null };
+    case "registered":
+      return { ...state, ownId: event.peerId };
+    case "producersChanged":
+      return { ...state, producers: inOrder(event.producers) };
+    case "complained":
+      return { ...state, complaint: event.problem };
+    case "devicesChanged":
+      return { ...state, devices: event.devices };
+    case "watchStarted":
+    case "watchChanged":
+    case "watchStream":
+    case "watchStopped":
+      return { ...state, watch: reduceWatch(state.watch, event) };
+    default:
+      return { ...state, share: reduceShare(state.share, event) };
+  }
+}
+
+/** What a screen reader says after a change; null is nothing. */
+export function announcement(before: State, after: State): string | null {
+  return (
+    announceWatch(before.watch, after.watch) ??
+    announceShare(before.share, after.share) ??
+    announceConnection(before, after) ??
+    announceProducers(before.producers, after.producers)
+  );
+}
+
+type WatchEvent = Extract<Event, { type: `watch${string}` }>;
+type ShareEvent = Exclude<
+  Event,
+  | WatchEvent
+  | { type: "socketChanged" | "registered" | "producersChanged" | "complained" | "devicesChanged" }
+>;
+
+function reduceWatch(watch: WatchState, event: WatchEvent): WatchState {
+  if (event.type === "watchStarted") {
+    return { phase: "on", target: event.target, status: { phase: "connecting" }, stream: null };
+  }
+  if (watch.phase === "off") return watch;
+  switch (event.type) {
+    case "watchChanged":
+      return { ...watch, target: event.target, status: event.status };
+    case "watchStream":
+      return { ...watch, stream: event.stream };
+    case "watchStopped":
+      return { phase: "off" };
+  }
+}
+
+function reduceShare(share: ShareState, event: ShareEvent): ShareState {
+  switch (event.type) {
+    case "captureOpening":
+      return share.phase === "off" ? { phase: "opening" } : share;
+    case "captureFailed":
+      return { phase: "off", problem: event.problem };
+    case "captureClosed":
+      return { phase: "off", problem: null };
+    case "captureOpened": {
+      const { stream, camera, microphone, problem } = event;
+      const opened = { stream, camera, microphone, problem };
+      return share.phase === "onAir" ? { ...share, ...opened } : { phase: "ready", ...opened };
+    }
+    default:
+      return share.phase === "ready" || share.phase === "onAir"
+        ? reduceOpened(share, event)
+        : share;
+  }
+}
+
+function reduceOpened(
+  share: Extract<ShareState, { phase: "ready" | "onAir" }>,
+  event: Exclude<
+    ShareEvent,
+    { type: "captureOpening" | "captureFailed" | "captureClosed" | "captureOpened" }
+  >,
+): ShareState {
+  const { stream, camera, microphone } = share;
+  switch (event.type) {
+    case "captureTrouble":
+      return { ...share, problem: event.problem };
+    case "inputChanged":
+      return { ...share, [event.input]: event.to };
+    case "onAir":
+      return { phase: "onAir", stream, camera, microphone, problem: null, viewers: 0 };
+    case "offAir":
+      return { phase: "ready", stream, camera, microphone, problem: event.problem };
+    case "viewersChanged":
+      return share.phase === "onAir" ? { ...share, viewers: event.viewers } : share;
+  }
+}
+
+function inOrder(producers: readonly Listed[]): Listed[] {
+  return [...producers].sort(
+    (a, b) => peerName(a).localeCompare(peerName(b)) || a.id.localeCompare(b.id),
+  );
+}
+
+function announceWatch(before: WatchState, after: WatchState): string | null {
+  if (after.phase === "off") return before.phase === "on" ? `Stopped ${before.target.name}` : null;
+  const was = before.phase === "on" ? before.status.phase : null;
+  const { phase } = after.status;
+  if (was === phase) return null;
+  switch (phase) {
+    case "connecting":
+      return `Connecting to ${after.target.name}`;
+    case "live":
+      return `Watching ${after.target.name}`;
+    case "interrupted":
+    case "failed":
+      return `${after.target.name}: ${describeProblem(after.status.problem).title}`;
+  }
+}
+
+function announceShare(before: ShareState, after: ShareState): string | null {
+  if (before.phase === after.phase) return null;
+  if (after.phase === "onAir") return "You are on the air";
+  if (before.phase === "onAir") return "You are off the air";
+  return null;
+}
+
+function announceConnection(before: State, after: State): string | null {
+  if (after.ownId !== null && before.ownId === null) return "Connected to the server";
+  const lost = before.socket.phase === "open" && after.socket.phase === "waiting";
+  return lost ? "The server is unreachable; trying again" : null;
+}
+
+function announceProducers(
+  before: readonly Listed[] | null,
+  after: readonly Listed[] | null,
+): string | null {
+  if (before === null || after === null || before === after) return null;
+  const came = after.filter((peer) => !before.some(({ id }) => id === peer.id)).map(peerName);
+  const left = before.filter((peer) => !after.some(({ id }) => id === peer.id)).map(peerName);
+  const parts = [
+    ...came.filter((name) => !left.includes(name)).map((name) => `${name} is on the air`),
+    ...left.filter((name) => !came.includes(name)).map((name) => `${name} went off the air`),
+  ];
+  return parts.length > 0 ? parts.join(", ") : null;
+}

@@ -1,0 +1,133 @@
+import { describe, expect, it } from "vitest";
+import { peerName } from "../src/lib/messages.ts";
+import { captureProblem, type Problem } from "../src/lib/problem.ts";
+import { defaults, load, save } from "../src/lib/settings.ts";
+import { summarise } from "../src/lib/stats.ts";
+import { findAgain } from "../src/lib/watch.ts";
+import { bitrate, describeProblem, describeSignalling, viewers } from "../src/lib/words.ts";
+
+describe("words", () => {
+  it("tell for every problem what it is, in a sentence of its own", () => {
+    const problems: Problem[] = [
+      { kind: "refused", status: 401, details: "login needed" },
+      { kind: "refused", status: 403, details: "origin not allowed" },
+      { kind: "requestRefused", details: "no" },
+      { kind: "insecureContext" },
+      { kind: "captureDenied", what: "both" },
+      { kind: "captureAbsent", what: "camera" },
+      { kind: "captureBusy", what: "microphone" },
+      { kind: "captureLost", what: "camera" },
+      { kind: "captureFailed", what: "camera", details: "odd" },
+      { kind: "iceFailed" },
+      { kind: "noAnswer" },
+      { kind: "codecIncompatible" },
+      { kind: "producerLeft" },
+      { kind: "mediaStopped" },
+      { kind: "negotiationFailed", details: "bad sdp" },
+    ];
+    const all = problems.map(describeProblem);
+    expect(new Set(all.map(({ title }) => title)).size).toBe(problems.length);
+    for (const { advice } of all) expect(advice).toMatch(/^[A-Z].*[.?]$/s);
+  });
+
+  it("tell the operator which flag lets people in", () => {
+    const refused = { kind: "refused", details: "" } as const;
+    expect(describeProblem({ ...refused, status: 401 }).advice).toContain("--anonymous");
+    expect(describeProblem({ ...refused, status: 403 }).advice).toContain("--allowed-origin");
+  });
+
+  it("tell when the next attempt is", () => {
+    const waiting = { phase: "waiting", retryAt: 4_000 } as const;
+    expect(describeSignalling(waiting, false, 1_000)).toBe(
+      "Server unreachable, trying again in 3 s",
+    );
+    expect(describeSignalling({ phase: "open" }, false, 0)).toBe("Connecting");
+    expect(describeSignalling({ phase: "open" }, true, 0)).toBe("Connected");
+  });
+
+  it("count and measure", () => {
+    expect([0, 1, 2].map(viewers)).toEqual([
+      "Nobody is watching yet",
+      "1 viewer is watching",
+      "2 viewers are watching",
+    ]);
+    expect([64_000, 2_140_000].map(bitrate)).toEqual(["64 kbit/s", "2.1 Mbit/s"]);
+  });
+});
+
+describe("capture failures", () => {
+  it("are sorted by who can mend them", () => {
+    const kinds = ["NotAllowedError", "NotFoundError", "NotReadableError", "TypeError"].map(
+      (name) => captureProblem(Object.assign(new Error("x"), { name }), "camera").kind,
+    );
+    expect(kinds).toEqual(["captureDenied", "captureAbsent", "captureBusy", "captureFailed"]);
+  });
+});
+
+describe("a watched producer that comes back", () => {
+  const target = { peerId: "1", name: "door" };
+
+  it("is found by its id, else by its name if that is unmistakable", () => {
+    const door = (id: string) => ({ id, meta: { name: "door" } });
+    expect(findAgain(target, [door("2"), door("1")])).toBe(target);
+    expect(findAgain(target, [door("2")])).toEqual({ peerId: "2", name: "door" });
+    expect(findAgain(target, [door("2"), door("3")])).toBeNull();
+    expect(findAgain(target, [{ id: "2", meta: {} }])).toBeNull();
+  });
+
+  it("has a name whatever its meta says", () => {
+    expect(peerName({ id: "0123456789", meta: { name: " " } })).toBe("Unnamed 01234567");
+    expect(peerName({ id: "0", meta: { name: 7, "display-name": "gate" } })).toBe("gate");
+  });
+});
+
+describe("settings", () => {
+  it("survive a visit, and nonsense or a storage that throws becomes the defaults", () => {
+    const kept = new Map<string, string>();
+    const storage = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => void kept.set(key, value),
+    };
+    const mine = { ...defaults, name: "phone", codec: "H264", camera: null } as const;
+    save(storage, mine);
+    expect(load(storage)).toEqual(mine);
+    for (const text of ["", "7", "{", '{"codec":"AV1","name":7}']) {
+      expect(load({ getItem: () => text })).toEqual(defaults);
+    }
+    const broken = () => {
+      throw new Error("denied");
+    };
+    expect(load({ getItem: broken })).toEqual(defaults);
+    expect(() => {
+      save({ setItem: broken }, mine);
+    }).not.toThrow();
+  });
+});
+
+describe("statistics", () => {
+  const video = { type: "inbound-rtp", kind: "video", frameWidth: 1280, frameHeight: 720 };
+
+  it("come to sizes, rates and whether anything plays", () => {
+    const first = summarise(
+      report({ ...video, timestamp: 1000, bytesReceived: 1000, framesDecoded: 0 }),
+      null,
+    );
+    expect(first).toMatchObject({ playing: false, bitsPerSecond: 0, width: 1280, hasAudio: false });
+    const second = summarise(
+      report({ ...video, timestamp: 2000, bytesReceived: 126_000, framesDecoded: 30 }),
+      first,
+    );
+    expect(second).toMatchObject({ playing: true, bitsPerSecond: 1_000_000, height: 720 });
+  });
+
+  it("count sound alone as playing, unless a picture is to come", () => {
+    const audio = { type: "inbound-rtp", kind: "audio", timestamp: 1, bytesReceived: 100 };
+    expect(summarise(report(audio), null).playing).toBe(true);
+    expect(summarise(report(audio, { ...video, timestamp: 1 }), null).playing).toBe(false);
+    expect(summarise(report(), null)).toMatchObject({ playing: false, at: 0 });
+  });
+});
+
+function report(...stats: object[]): Iterable<unknown> {
+  return new Map(stats.map((entry, index) => [String(index), entry]));
+}
