@@ -1,1 +1,46 @@
-//! Not written yet.
+//! What both device binaries need: sources, sinks, encoders, recording, statistics.
+//!
+//! Everything here is about one machine's media. Who may talk to whom is decided elsewhere, and
+//! nothing here opens a network connection by itself.
+
+pub mod audio;
+pub mod cli;
+pub mod decode;
+pub mod devices;
+pub mod element;
+pub mod encode;
+pub mod keyframes;
+#[cfg(any())]
+pub mod peer;
+pub mod record;
+pub mod run;
+pub mod sink;
+pub mod source;
+pub mod spec;
+pub mod stats;
+
+use gst::glib;
+
+/// Starts GStreamer and registers the plugins that are part of the binary.
+///
+/// They are registered by hand because GStreamer's registry knows nothing of them: no
+/// `GST_PLUGIN_PATH` is needed, and what one names cannot take their place.
+///
+/// # Errors
+/// GStreamer cannot start, or a plugin refuses to.
+pub fn init() -> Result<(), InitError> {
+    gst::init().map_err(InitError::Gstreamer)?;
+    gstrsrtp::plugin_register_static().map_err(InitError::Plugin)?;
+    gstrswebrtc::plugin_register_static().map_err(InitError::Plugin)
+}
+
+/// Why GStreamer could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// The library itself.
+    #[error("GStreamer does not start: {0}")]
+    Gstreamer(glib::Error),
+    /// One of the plugins inside the binary.
+    #[error("a built-in GStreamer plugin does not start: {0}")]
+    Plugin(glib::BoolError),
+}

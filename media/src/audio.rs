@@ -1,0 +1,192 @@
+//! The producer's sound: a microphone mixed into silence, so that there is always sound to send.
+//!
+//! A sink that is given two streams waits for both. A microphone that is missing, dead or pulled
+//! out must therefore not be waited for: it feeds a mixer that a silent source keeps running, is
+//! opened apart from the pipeline, and is tried again until it works.
+
+use std::time::Duration;
+
+use gst::{glib, prelude::*};
+
+use crate::{
+    devices,
+    element::{self, ElementError},
+    encode,
+    source::{self, audio_caps},
+    spec::AudioSource,
+};
+
+/// The time after which a microphone that does not work is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The pipeline's sound, and the microphone in it.
+#[derive(Debug)]
+pub struct Sound {
+    pipeline: gst::Pipeline,
+    mixer: gst::Element,
+    spec: AudioSource,
+    microphone: Option<Microphone>,
+    /// Whether the last try failed, so that a broken microphone costs one line and not one a try.
+    complained: bool,
+}
+
+#[derive(Debug)]
+struct Microphone {
+    bin: gst::Bin,
+    pad: gst::Pad,
+}
+
+impl Sound {
+    /// Adds the mixer and an Opus encoder to the pipeline. Returns the element that delivers the
+    /// encoded sound, to be linked; `None` when there shall be no sound.
+    ///
+    /// # Errors
+    /// An element is missing, or the text of a `launch:` is not understood. A device that cannot
+    /// be opened is no error.
+    pub fn add(
+        pipeline: &gst::Pipeline,
+        spec: &AudioSource,
+    ) -> Result<Option<(Self, gst::Element)>, ElementError> {
+        // What cannot ever work is said now and not at every try.
+        if source::audio(spec)?.is_none() {
+            return Ok(None);
+        }
+        let silence = element::make("audiotestsrc")?;
+        silence.set_property_from_str("wave", "silence");
+        silence.set_property("is-live", true);
+        silence.set_property("samplesperbuffer", 480i32);
+        let silence_format = element::caps_filter(&audio_caps())?;
+        let mixer = element::make("audiomixer")?;
+        mixer.set_property("ignore-inactive-pads", true);
+        mixer.set_property("latency", gst::ClockTime::from_mseconds(20));
+        let format = element::caps_filter(&audio_caps())?;
+        let encoder = element::make("opusenc")?;
+        encoder.set_property("bitrate", 64_000i32);
+        encode::protect_from_loss(&encoder);
+        let queue = element::leaky_queue(gst::ClockTime::SECOND)?;
+        let bin = pipeline.upcast_ref::<gst::Bin>();
+        element::chain(
+            bin,
+            &[silence, silence_format, mixer.clone(), format, encoder, queue.clone()],
+        )?;
+        let sound = Self {
+            pipeline: pipeline.clone(),
+            mixer,
+            spec: spec.clone(),
+            microphone: None,
+            complained: false,
+        };
+        Ok(Some((sound, queue)))
+    }
+
+    /// Opens the microphone, if it is not open. When it cannot be opened there is silence.
+    ///
+    /// Returns whether it is open now.
+    pub fn open(&mut self) -> bool {
+        if self.microphone.is_some() {
+            return true;
+        }
+        match self.try_open() {
+            Ok(microphone) => {
+                if self.complained {
+                    tracing::info!("the microphone works again");
+                }
+                self.complained = false;
+                self.microphone = Some(microphone);
+                true
+            }
+            Err(reason) => {
+                self.complain(&reason);
+                false
+            }
+        }
+    }
+
+    /// Whether an error message comes from the microphone. If so, it is taken out and silence
+    /// goes on; [`retry`] brings it back.
+    pub fn took(&mut self, error: &gst::message::Error) -> bool {
+        let Some(microphone) = &self.microphone else { return false };
+        let ours = error.src().is_some_and(|source| {
+            source == microphone.bin.upcast_ref::<gst::Object>()
+                || source.has_as_ancestor(&microphone.bin)
+        });
+        if ours {
+            let reason = error.error().message().to_owned();
+            self.close();
+            self.complain(&reason);
+        }
+        ours
+    }
+
+    fn try_open(&self) -> Result<Microphone, String> {
+        let bin = source::audio(&self.spec).map_err(|error| error.to_string())?;
+        let bin = bin.ok_or("there is none")?;
+        // Its failure to start must not be the pipeline's.
+        bin.set_locked_state(true);
+        self.pipeline.add(&bin).map_err(|error| error.to_string())?;
+        if let Err(reason) = self.start(&bin) {
+            discard(&self.pipeline, &bin);
+            return Err(reason);
+        }
+        let pad = self.mixer.request_pad_simple("sink_%u").ok_or("the mixer takes no more")?;
+        let linked = bin.static_pad("src").is_some_and(|src| src.link(&pad).is_ok());
+        if linked && bin.set_state(gst::State::Playing).is_ok() {
+            return Ok(Microphone { bin, pad });
+        }
+        discard(&self.pipeline, &bin);
+        self.mixer.release_request_pad(&pad);
+        Err("it does not start".into())
+    }
+
+    /// Opens the device.
+    fn start(&self, bin: &gst::Bin) -> Result<(), String> {
+        if bin.set_state(gst::State::Ready).is_ok() {
+            return Ok(());
+        }
+        let bus = self.pipeline.bus();
+        let message = bus.and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+        Err(match message.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Error(error)) => error.error().message().to_owned(),
+            _ => "it cannot be opened".into(),
+        })
+    }
+
+    fn close(&mut self) {
+        if let Some(Microphone { bin, pad }) = self.microphone.take() {
+            discard(&self.pipeline, &bin);
+            self.mixer.release_request_pad(&pad);
+        }
+    }
+
+    fn complain(&mut self, reason: &str) {
+        if !self.complained {
+            let found = devices::found(devices::Kind::Microphone);
+            let what = match &self.spec {
+                AudioSource::Alsa(device) => format!("the microphone alsa:{device}"),
+                _ => "the source of sound".into(),
+            };
+            tracing::warn!("{what} does not work ({}), sending silence; {found}", reason.trim());
+        }
+        self.complained = true;
+    }
+}
+
+/// Has a microphone that does not work tried again, from the main loop, until `sound` is gone.
+pub fn retry(sound: &std::rc::Rc<std::cell::RefCell<Sound>>) {
+    let sound = std::rc::Rc::downgrade(sound);
+    glib::timeout_add_local(RETRY, move || match sound.upgrade() {
+        Some(sound) => {
+            sound.borrow_mut().open();
+            glib::ControlFlow::Continue
+        }
+        None => glib::ControlFlow::Break,
+    });
+}
+
+fn discard(pipeline: &gst::Pipeline, bin: &gst::Bin) {
+    bin.set_locked_state(true);
+    let stopped = bin.set_state(gst::State::Null);
+    if stopped.is_err() || pipeline.remove(bin).is_err() {
+        tracing::debug!("the microphone did not stop cleanly");
+    }
+}

@@ -1,0 +1,317 @@
+//! Making elements, and saying which Debian package has one that is missing.
+
+use gst::prelude::*;
+
+/// Makes an element.
+///
+/// # Errors
+/// It is not installed; the message names the package.
+pub fn make(name: &str) -> Result<gst::Element, ElementError> {
+    gst::ElementFactory::make(name).build().map_err(|_| ElementError::missing(name))
+}
+
+/// Makes the first of these elements that is installed.
+///
+/// # Errors
+/// None of them is; the message names the package of the first.
+pub fn make_first(names: &[&str]) -> Result<gst::Element, ElementError> {
+    let found = names.iter().find_map(|name| gst::ElementFactory::make(name).build().ok());
+    found.ok_or_else(|| ElementError::missing(names.first().copied().unwrap_or_default()))
+}
+
+/// A bin made of a piece of a `gst-launch-1.0` line. Pads that are not linked inside become the
+/// bin's.
+///
+/// # Errors
+/// An element is not installed, or the text is not such a line.
+pub fn fragment(text: &str) -> Result<gst::Bin, ElementError> {
+    let mut context = gst::ParseContext::new();
+    let flags = gst::ParseFlags::FATAL_ERRORS;
+    gst::parse::bin_from_description_full(text, true, Some(&mut context), flags)
+        .map(|element| element.downcast::<gst::Bin>().unwrap_or_default())
+        .map_err(|error| match context.missing_elements().first() {
+            Some(name) => ElementError::missing(name),
+            None => ElementError::Fragment { text: text.into(), error: error.message().into() },
+        })
+}
+
+/// Adds the elements to the bin and links them in this order.
+///
+/// # Errors
+/// Two neighbours have no format in common.
+pub fn chain(bin: &gst::Bin, elements: &[gst::Element]) -> Result<(), ElementError> {
+    let failed = |_| ElementError::Link;
+    bin.add_many(elements).map_err(failed)?;
+    gst::Element::link_many(elements).map_err(failed)
+}
+
+/// A `capsfilter` that lets only these caps through.
+///
+/// # Errors
+/// GStreamer's core elements are not installed.
+pub fn caps_filter(caps: &gst::Caps) -> Result<gst::Element, ElementError> {
+    let filter = make("capsfilter")?;
+    filter.set_property("caps", caps);
+    Ok(filter)
+}
+
+/// A queue that drops its oldest content when it holds more than this, so that nobody upstream
+/// ever waits for somebody downstream.
+///
+/// # Errors
+/// GStreamer's core elements are not installed.
+pub fn leaky_queue(limit: gst::ClockTime) -> Result<gst::Element, ElementError> {
+    let queue = make("queue")?;
+    queue.set_property_from_str("leaky", "downstream");
+    queue.set_property("max-size-buffers", 0u32);
+    queue.set_property("max-size-bytes", 0u32);
+    queue.set_property("max-size-time", limit.nseconds());
+    Ok(queue)
+}
+
+/// A bin's ghost pad on a pad of one of its elements.
+///
+/// # Errors
+/// The element has no such pad.
+pub fn ghost(bin: &gst::Bin, element: &gst::Element, pad: &str) -> Result<(), ElementError> {
+    let target = element.static_pad(pad).ok_or(ElementError::Link)?;
+    let ghost = gst::GhostPad::with_target(&target).map_err(|_| ElementError::Link)?;
+    bin.add_pad(&ghost).map_err(|_| ElementError::Link)
+}
+
+/// Why a piece of a pipeline could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ElementError {
+    /// Not installed.
+    #[error("the GStreamer element {element} is missing: {remedy}")]
+    Missing {
+        /// The element's name.
+        element: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A `launch:` text that GStreamer does not understand.
+    #[error("launch:{text} is not a piece of a gst-launch-1.0 line: {error}")]
+    Fragment {
+        /// What was written.
+        text: String,
+        /// GStreamer's words.
+        error: String,
+    },
+    /// A `launch:` text without an open end.
+    #[error("launch:{text} has no open {end} end to link to")]
+    NoPad {
+        /// What was written.
+        text: String,
+        /// `source` or `sink`.
+        end: &'static str,
+    },
+    /// Elements that do not fit together.
+    #[error("two GStreamer elements cannot be linked; is a plugin of another version installed?")]
+    Link,
+    /// A name that an element does not know.
+    #[error("{name:?} is no {what}; there are {known}")]
+    NoSuch {
+        /// What was written.
+        name: String,
+        /// `test pattern`, `test wave`.
+        what: &'static str,
+        /// What could have been written.
+        known: String,
+    },
+}
+
+impl ElementError {
+    fn missing(element: &str) -> Self {
+        let remedy = match package(element) {
+            Some(package) => format!("apt install {package}"),
+            None => "is its name right? `gst-inspect-1.0` lists what is installed".into(),
+        };
+        Self::Missing { element: element.into(), remedy }
+    }
+}
+
+/// The Debian 12 package with an element.
+fn package(element: &str) -> Option<&'static str> {
+    PACKAGES.iter().find(|(_, elements)| elements.contains(&element)).map(|(package, _)| *package)
+}
+
+/// Elements that these binaries use, and those that people put into `launch:`.
+const PACKAGES: &[(&str, &[&str])] = &[
+    (
+        "libgstreamer1.0-0",
+        &[
+            "capsfilter",
+            "fakesink",
+            "fakesrc",
+            "filesink",
+            "filesrc",
+            "identity",
+            "queue",
+            "tee",
+            "valve",
+        ],
+    ),
+    (
+        "gstreamer1.0-plugins-base",
+        &[
+            "alsasink",
+            "alsasrc",
+            "appsink",
+            "appsrc",
+            "audioconvert",
+            "audiomixer",
+            "audioresample",
+            "audiotestsrc",
+            "cdparanoiasrc",
+            "clockoverlay",
+            "decodebin",
+            "decodebin3",
+            "glimagesink",
+            "oggdemux",
+            "oggmux",
+            "opusdec",
+            "opusenc",
+            "parsebin",
+            "playbin",
+            "playbin3",
+            "rawvideoparse",
+            "textoverlay",
+            "theoradec",
+            "theoraenc",
+            "timeoverlay",
+            "uridecodebin",
+            "videoconvert",
+            "videorate",
+            "videoscale",
+            "videotestsrc",
+            "volume",
+            "vorbisdec",
+            "vorbisenc",
+            "ximagesink",
+            "xvimagesink",
+        ],
+    ),
+    (
+        "gstreamer1.0-plugins-good",
+        &[
+            "autoaudiosink",
+            "autoaudiosrc",
+            "autovideosink",
+            "autovideosrc",
+            "audiowsinclimit",
+            "flacdec",
+            "flacenc",
+            "jpegdec",
+            "jpegenc",
+            "level",
+            "matroskademux",
+            "matroskamux",
+            "mp4mux",
+            "multifilesrc",
+            "pngdec",
+            "pngenc",
+            "qtdemux",
+            "qtmux",
+            "rtph264depay",
+            "rtph264pay",
+            "rtpjitterbuffer",
+            "rtpopusdepay",
+            "rtpopuspay",
+            "rtpvp8depay",
+            "rtpvp8pay",
+            "rtpvp9depay",
+            "rtspsrc",
+            "souphttpsrc",
+            "udpsink",
+            "udpsrc",
+            "v4l2h264enc",
+            "v4l2sink",
+            "v4l2src",
+            "videocrop",
+            "videoflip",
+            "vp8dec",
+            "vp8enc",
+            "vp9dec",
+            "vp9enc",
+            "wavenc",
+            "wavparse",
+            "webrtcdsp",
+            "ximagesrc",
+        ],
+    ),
+    (
+        "gstreamer1.0-plugins-bad",
+        &[
+            "dtlsdec",
+            "dtlsenc",
+            "h264parse",
+            "h265parse",
+            "kmssink",
+            "openh264dec",
+            "openh264enc",
+            "opusparse",
+            "sctpdec",
+            "sctpenc",
+            "srtpdec",
+            "srtpenc",
+            "vp9parse",
+            "waylandsink",
+            "webrtcbin",
+            "webrtcechoprobe",
+        ],
+    ),
+    ("gstreamer1.0-plugins-ugly", &["x264enc", "asfdemux", "mpeg2dec"]),
+    ("gstreamer1.0-libav", &["avdec_h264", "avdec_mjpeg", "avenc_aac"]),
+    ("gstreamer1.0-nice", &["nicesink", "nicesrc"]),
+    ("gstreamer1.0-libcamera", &["libcamerasrc"]),
+    ("gstreamer1.0-pipewire", &["pipewiresink", "pipewiresrc"]),
+    ("gstreamer1.0-pulseaudio", &["pulsesink", "pulsesrc"]),
+    ("gstreamer1.0-gtk3", &["gtksink", "gtkglsink"]),
+    ("gstreamer1.0-vaapi", &["vaapih264enc", "vaapisink"]),
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_missing_element_names_its_package() {
+        gst::init().unwrap();
+        for (element, line) in [
+            (
+                "x264enc",
+                "the GStreamer element x264enc is missing: apt install gstreamer1.0-plugins-ugly",
+            ),
+            (
+                "nosuchelement",
+                "the GStreamer element nosuchelement is missing: is its name right? `gst-inspect-1.0` lists what is installed",
+            ),
+        ] {
+            assert_eq!(ElementError::missing(element).to_string(), line);
+        }
+        assert!(make("nosuchelement").is_err());
+        assert!(make_first(&["nosuchelement", "queue"]).is_ok());
+    }
+
+    #[test]
+    fn every_element_has_one_package() {
+        let mut all: Vec<_> = PACKAGES.iter().flat_map(|(_, elements)| *elements).collect();
+        all.sort_unstable();
+        let before = all.len();
+        all.dedup();
+        assert_eq!(all.len(), before);
+    }
+
+    #[test]
+    fn a_fragment_names_what_is_wrong_with_it() {
+        gst::init().unwrap();
+        let missing = fragment("videotestsrc ! nosuchelement").unwrap_err().to_string();
+        assert!(missing.contains("nosuchelement is missing"), "{missing}");
+        let broken = fragment("videotestsrc !!").unwrap_err().to_string();
+        assert!(broken.starts_with("launch:videotestsrc !! is not"), "{broken}");
+        assert_eq!(fragment("videotestsrc ! identity").unwrap().src_pads().len(), 1);
+    }
+}

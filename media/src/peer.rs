@@ -1,0 +1,135 @@
+//! The two WebRTC elements, set up with our signaller.
+//!
+//! Upstream's elements do the sending and receiving; which settings they need, and why, stands
+//! here.
+
+use std::path::PathBuf;
+
+use gst::{glib, prelude::*};
+use gstintercom::Signaller;
+use gstrswebrtc::{signaller::Signallable, webrtcsink::BaseWebRTCSink, webrtcsrc::BaseWebRTCSrc};
+
+use crate::{
+    cli::ServerArgs,
+    encode::{self, Encoder},
+    spec::{Bitrate, Codec, Encode},
+};
+
+/// What a producer tells the sink.
+#[derive(Debug)]
+pub struct Sending<'a> {
+    /// The video codec, the only one offered: each codec that could be used costs time at start.
+    pub codec: Codec,
+    /// Who encodes the picture.
+    pub encode: Encode,
+    /// The picture's bitrate; per viewer, its upper end.
+    pub bitrate: Bitrate,
+    /// The shared encoder, which then follows the slowest viewer.
+    pub encoder: Option<&'a Encoder>,
+    /// What others see of this producer.
+    pub meta: gst::Structure,
+}
+
+/// Which producer a consumer wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The one with this peer id.
+    PeerId(String),
+    /// One with this name.
+    Name(String),
+    /// Whichever is there first.
+    First,
+}
+
+/// `webrtcsink`, registered with the signaller as soon as picture and sound flow.
+///
+/// # Errors
+/// The signaller does not take the settings.
+pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Signaller) {
+    let signaller = signaller(server, "producer");
+    let sink = BaseWebRTCSink::with_signaller(signaller.clone().upcast::<Signallable>());
+    let name = match sending.codec {
+        Codec::Vp8 => "video/x-vp8",
+        Codec::H264 => "video/x-h264",
+    };
+    sink.set_property("video-caps", gst::Caps::new_empty_simple(name));
+    sink.set_property("audio-caps", gst::Caps::new_empty_simple("audio/x-opus"));
+    sink.set_property("stun-server", server.stun_server.as_deref());
+    sink.set_property("meta", &sending.meta);
+    let Bitrate(bits) = sending.bitrate;
+    sink.set_property("min-bitrate", encode::floor(sending.bitrate));
+    match sending.encode {
+        Encode::PerViewer => {
+            sink.set_property("start-bitrate", bits);
+            sink.set_property("max-bitrate", bits);
+        }
+        Encode::Shared => {
+            // The estimate is of all that is sent, and must have room to rise above the picture.
+            sink.set_property("start-bitrate", bits.saturating_mul(3) / 2);
+            sink.set_property("max-bitrate", bits.saturating_mul(2).max(bits + 500_000));
+            // With it, upstream's sum for an encoder outside of the sink is wrong above 2 Mbit/s.
+            sink.set_property("do-fec", false);
+            if let Some(encoder) = sending.encoder {
+                follow(&sink, encoder);
+            }
+        }
+    }
+    (sink, signaller)
+}
+
+/// `webrtcsrc`, which asks for a session with the target whenever there is none. `codecs` are the
+/// names of video codecs in SDP; `latency` is that of the jitter buffer, milliseconds.
+pub fn source(
+    server: &ServerArgs,
+    target: &Target,
+    codecs: &[&str],
+    latency: u32,
+) -> (BaseWebRTCSrc, Signaller) {
+    let signaller = signaller(server, "consumer");
+    signaller.set_property("latency", latency);
+    match target {
+        Target::PeerId(id) => signaller.set_property("producer-peer-id", id),
+        Target::Name(name) => signaller.set_property("producer-name", name),
+        Target::First => {}
+    }
+    let source: BaseWebRTCSrc = glib::Object::builder()
+        .property("signaller", signaller.clone().upcast::<Signallable>())
+        .build();
+    source.set_property("stun-server", server.stun_server.as_deref());
+    source.set_property("video-codecs", gst::Array::new(codecs.iter().copied()));
+    source.set_property("audio-codecs", gst::Array::new(["OPUS"]));
+    (source, signaller)
+}
+
+fn signaller(server: &ServerArgs, role: &str) -> Signaller {
+    let signaller: Signaller = glib::Object::new();
+    signaller.set_property("uri", server.server.as_str());
+    signaller.set_property("cafile", server.ca.as_ref().map(path_text));
+    signaller.set_property_from_str("role", role);
+    signaller
+}
+
+fn path_text(path: &PathBuf) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Has the shared encoder follow what congestion control says of each viewer.
+fn follow(sink: &BaseWebRTCSink, encoder: &Encoder) {
+    let noted = encoder.clone();
+    sink.connect("define-encoder-bitrates", false, move |values| {
+        // Called with the sink's locks held: note it and return.
+        let viewer = values.get(1).and_then(|value| value.get::<String>().ok());
+        let bits = values.get(2).and_then(|value| value.get::<i32>().ok());
+        if let (Some(viewer), Some(bits)) = (viewer, bits) {
+            noted.estimate(&viewer, bits.unsigned_abs());
+        }
+        values.get(3).cloned()
+    });
+    let gone = encoder.clone();
+    sink.connect("consumer-removed", false, move |values| {
+        if let Some(viewer) = values.get(1).and_then(|value| value.get::<String>().ok()) {
+            gone.forget(&viewer);
+        }
+        None
+    });
+}

@@ -1,0 +1,188 @@
+//! The main loop of a device binary: messages of the pipeline, signals, and how it ends.
+
+use std::{cell::RefCell, io, rc::Rc, sync::mpsc, time::Duration};
+
+use gst::{glib, prelude::*};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A pipeline that does not stop within this time is left behind: its process ends anyway.
+/// (webrtcbin of GStreamer 1.22.0 is known to block while it is closed.)
+const STOP: Duration = Duration::from_secs(3);
+
+/// The message on the bus that a signal makes.
+const STOP_MESSAGE: &str = "intercom-stop";
+
+/// What ends a run. Cloned into whatever may end it.
+#[derive(Clone, Debug)]
+pub struct End {
+    main_loop: glib::MainLoop,
+    outcome: Rc<RefCell<Option<Result<(), RunError>>>>,
+}
+
+impl End {
+    fn new() -> Self {
+        Self { main_loop: glib::MainLoop::new(None, false), outcome: Rc::default() }
+    }
+
+    /// Ends the run; the first outcome counts.
+    pub fn with(&self, outcome: Result<(), RunError>) {
+        self.outcome.borrow_mut().get_or_insert(outcome);
+        self.main_loop.quit();
+    }
+}
+
+/// Starts a pipeline and runs the main loop until something ends it: SIGINT, SIGTERM, an error of
+/// the pipeline, or `on_message`, which sees every message of the pipeline first and returns
+/// whether it has dealt with it.
+///
+/// `on_start` is called once, when the pipeline has been started.
+///
+/// # Errors
+/// What ended the run, if it was not a signal.
+pub fn run(
+    pipeline: &gst::Pipeline,
+    on_start: impl FnOnce(&End),
+    mut on_message: impl FnMut(&gst::Message, &End) -> bool + 'static,
+) -> Result<(), RunError> {
+    let end = End::new();
+    let bus = pipeline.bus().ok_or(RunError::NoBus)?;
+    let guard = bus.add_watch_local({
+        let end = end.clone();
+        let pipeline = pipeline.clone();
+        move |_, message| {
+            if !on_message(message, &end) {
+                default(message, &pipeline, &end);
+            }
+            glib::ControlFlow::Continue
+        }
+    });
+    let _guard = guard.map_err(|_| RunError::NoBus)?;
+    watch_signals(&bus).map_err(RunError::Signals)?;
+    if pipeline.set_state(gst::State::Playing).is_ok() {
+        on_start(&end);
+        end.main_loop.run();
+    } else {
+        end.with(Err(start_error(&bus)));
+    }
+    stop(pipeline);
+    let outcome = end.outcome.borrow_mut().take();
+    outcome.unwrap_or(Ok(()))
+}
+
+/// What ended a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A part of the pipeline failed.
+    #[error("{part}: {error}")]
+    Pipeline {
+        /// The element's name.
+        part: String,
+        /// GStreamer's words.
+        error: String,
+    },
+    /// The picture's source failed.
+    #[error("the camera {camera} does not work ({error}); {found}")]
+    Camera {
+        /// As on the command line.
+        camera: String,
+        /// GStreamer's words.
+        error: String,
+        /// The cameras there are.
+        found: String,
+    },
+    /// Anything else, in one sentence.
+    #[error("{0}")]
+    Other(String),
+    /// The system refuses to tell of signals.
+    #[error("SIGINT and SIGTERM cannot be waited for: {0}")]
+    Signals(io::Error),
+    /// A pipeline without messages.
+    #[error("the pipeline has no message bus")]
+    NoBus,
+}
+
+impl RunError {
+    /// The error of an ERROR message.
+    pub fn of(error: &gst::message::Error) -> Self {
+        let part = error.src().map(|source| source.name().to_string()).unwrap_or_default();
+        Self::Pipeline { part, error: one_line(error.error().message()) }
+    }
+}
+
+/// A text of another library, made fit for a line.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What every pipeline does with a message that nobody else wanted.
+fn default(message: &gst::Message, pipeline: &gst::Pipeline, end: &End) {
+    match message.view() {
+        gst::MessageView::Error(error) => end.with(Err(RunError::of(error))),
+        gst::MessageView::Eos(_) => end.with(Ok(())),
+        gst::MessageView::Application(message)
+            if message.structure().is_some_and(|structure| structure.has_name(STOP_MESSAGE)) =>
+        {
+            end.with(Ok(()));
+        }
+        gst::MessageView::Latency(_) => {
+            if let Err(error) = pipeline.recalculate_latency() {
+                tracing::debug!(%error, "latency");
+            }
+        }
+        gst::MessageView::Warning(warning) => {
+            let part = warning.src().map(|source| source.name().to_string()).unwrap_or_default();
+            tracing::warn!("{part}: {}", one_line(warning.error().message()));
+        }
+        _ => {}
+    }
+}
+
+/// Has the first SIGINT or SIGTERM end the run, and the second the process.
+fn watch_signals(bus: &gst::Bus) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let (interrupt, terminate) = {
+        let _context = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    let bus = bus.clone();
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        runtime.block_on(forward_signals(interrupt, terminate, &bus));
+    })?;
+    Ok(())
+}
+
+async fn forward_signals(mut interrupt: Signal, mut terminate: Signal, bus: &gst::Bus) {
+    for first in [true, false] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if !first {
+            std::process::exit(1);
+        }
+        let stop = gst::Structure::new_empty(STOP_MESSAGE);
+        if bus.post(gst::message::Application::new(stop)).is_err() {
+            std::process::exit(1);
+        }
+    }
+}
+
+fn start_error(bus: &gst::Bus) -> RunError {
+    let message = bus.pop_filtered(&[gst::MessageType::Error]);
+    match message.as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Error(error)) => RunError::of(error),
+        _ => RunError::Other("the pipeline does not start".into()),
+    }
+}
+
+fn stop(pipeline: &gst::Pipeline) {
+    let (sender, stopped) = mpsc::channel();
+    let pipeline = pipeline.clone();
+    std::thread::spawn(move || {
+        let _ = pipeline.set_state(gst::State::Null);
+        let _ = sender.send(());
+    });
+    if stopped.recv_timeout(STOP).is_err() {
+        tracing::warn!("the pipeline did not stop within {STOP:?}; ending anyway");
+    }
+}

@@ -1,0 +1,223 @@
+//! Sources of raw video and audio: a bin with one source pad, in the format that the rest of the
+//! producer works with.
+
+use gst::{glib, prelude::*};
+
+use crate::{
+    element::{self, ElementError},
+    spec::{AudioSource, Size, VideoSource},
+};
+
+/// The format of all audio between a source and the encoder.
+pub fn audio_caps() -> gst::Caps {
+    gst::Caps::builder("audio/x-raw")
+        .field("format", "S16LE")
+        .field("layout", "interleaved")
+        .field("rate", 48_000)
+        .field("channels", 2)
+        .field("channel-mask", gst::Bitmask::new(3))
+        .build()
+}
+
+/// The format of all video between a source and the encoder.
+pub fn video_caps(size: Size) -> gst::Caps {
+    gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", size.width)
+        .field("height", size.height)
+        .field("framerate", gst::Fraction::new(size.fps, 1))
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .build()
+}
+
+/// A bin that delivers [`video_caps`]; `None` for [`VideoSource::None`].
+///
+/// # Errors
+/// An element is missing, or the text of a `launch:` is not understood.
+pub fn video(spec: &VideoSource, size: Size) -> Result<Option<gst::Bin>, ElementError> {
+    let bin = gst::Bin::with_name("camera");
+    match spec {
+        VideoSource::None => return Ok(None),
+        VideoSource::Test(pattern) => {
+            let source = test_picture(pattern.as_deref())?;
+            let filter = element::caps_filter(&video_caps(size))?;
+            element::chain(&bin, &[source, filter.clone()])?;
+            element::ghost(&bin, &filter, "src")?;
+        }
+        VideoSource::V4l2(device) => camera(&bin, device, size)?,
+        VideoSource::Launch(text) => {
+            let source = open_ended(text)?;
+            bin.add(&source).map_err(|_| ElementError::Link)?;
+            let head = fit(&bin, size)?;
+            source.link(&head).map_err(|_| ElementError::Link)?;
+        }
+    }
+    Ok(Some(bin))
+}
+
+/// A bin that delivers [`audio_caps`]; `None` for [`AudioSource::None`].
+///
+/// # Errors
+/// An element is missing, or the text of a `launch:` is not understood.
+pub fn audio(spec: &AudioSource) -> Result<Option<gst::Bin>, ElementError> {
+    let source: gst::Element = match spec {
+        AudioSource::None => return Ok(None),
+        AudioSource::Test(wave) => tone(wave.as_deref())?,
+        AudioSource::Alsa(device) => microphone(device)?,
+        AudioSource::Launch(text) => open_ended(text)?.upcast(),
+    };
+    let bin = gst::Bin::with_name("microphone");
+    let filter = element::caps_filter(&audio_caps())?;
+    let convert = element::make("audioconvert")?;
+    let resample = element::make("audioresample")?;
+    let queue = element::leaky_queue(gst::ClockTime::from_mseconds(500))?;
+    element::chain(&bin, &[source, convert, resample, filter, queue.clone()])?;
+    element::ghost(&bin, &queue, "src")?;
+    Ok(Some(bin))
+}
+
+/// The whole text as a bin with one open source pad.
+fn open_ended(text: &str) -> Result<gst::Bin, ElementError> {
+    let source = element::fragment(text)?;
+    if source.src_pads().len() == 1 && source.sink_pads().is_empty() {
+        return Ok(source);
+    }
+    Err(ElementError::NoPad { text: text.into(), end: "source" })
+}
+
+fn test_picture(pattern: Option<&str>) -> Result<gst::Element, ElementError> {
+    let source = element::make("videotestsrc")?;
+    source.set_property("is-live", true);
+    match pattern {
+        Some(pattern) => set_nick(&source, "pattern", pattern, "test pattern")?,
+        None => {
+            source.set_property_from_str("pattern", "smpte100");
+            source.set_property("horizontal-speed", 4i32);
+        }
+    }
+    Ok(source)
+}
+
+fn tone(wave: Option<&str>) -> Result<gst::Element, ElementError> {
+    let source = element::make("audiotestsrc")?;
+    source.set_property("is-live", true);
+    source.set_property("volume", 0.2f64);
+    source.set_property("samplesperbuffer", 480i32);
+    if let Some(wave) = wave {
+        set_nick(&source, "wave", wave, "test wave")?;
+    }
+    Ok(source)
+}
+
+fn microphone(device: &str) -> Result<gst::Element, ElementError> {
+    let source = element::make("alsasrc")?;
+    source.set_property("device", device);
+    source.set_property("buffer-time", 100_000i64);
+    source.set_property("latency-time", 10_000i64);
+    // The pipeline must not lose its clock when the microphone is pulled out.
+    source.set_property("provide-clock", false);
+    Ok(source)
+}
+
+/// A camera delivers raw frames or, at the larger sizes, JPEG; the wanted size is preferred in
+/// either form to another size that would have to be scaled.
+fn camera(bin: &gst::Bin, device: &str, size: Size) -> Result<(), ElementError> {
+    let source = element::make("v4l2src")?;
+    source.set_property("device", device);
+    let exact = |name: &str| {
+        gst::Structure::builder(name)
+            .field("width", size.width)
+            .field("height", size.height)
+            .field("framerate", gst::Fraction::new(size.fps, 1))
+            .build()
+    };
+    let caps = gst::Caps::builder_full()
+        .structure(exact("video/x-raw"))
+        .structure(exact("image/jpeg"))
+        .structure(gst::Structure::new_empty("video/x-raw"))
+        .structure(gst::Structure::new_empty("image/jpeg"))
+        .build();
+    let filter = element::caps_filter(&caps)?;
+    let decode = element::make("decodebin")?;
+    element::make("jpegdec")?;
+    element::chain(bin, &[source, filter, decode.clone()])?;
+    let head = fit(bin, size)?;
+    decode.connect_pad_added(move |_, pad| {
+        if let Some(sink) = head.static_pad("sink")
+            && !sink.is_linked()
+            && pad.link(&sink).is_err()
+        {
+            tracing::error!("the camera's format cannot be converted");
+        }
+    });
+    Ok(())
+}
+
+/// Adds what makes any raw video into [`video_caps`], and the bin's source pad. Returns the first
+/// element.
+fn fit(bin: &gst::Bin, size: Size) -> Result<gst::Element, ElementError> {
+    let convert = element::make("videoconvert")?;
+    let scale = element::make("videoscale")?;
+    let rate = element::make("videorate")?;
+    rate.set_property("skip-to-first", true);
+    let filter = element::caps_filter(&video_caps(size))?;
+    element::chain(bin, &[convert.clone(), scale, rate, filter.clone()])?;
+    element::ghost(bin, &filter, "src")?;
+    Ok(convert)
+}
+
+fn set_nick(
+    element: &gst::Element,
+    property: &str,
+    nick: &str,
+    what: &'static str,
+) -> Result<(), ElementError> {
+    let class = element.find_property(property).map(|property| property.value_type());
+    let class = class.and_then(glib::EnumClass::with_type).ok_or(ElementError::Link)?;
+    if class.value_by_nick(nick).is_some() {
+        element.set_property_from_str(property, nick);
+        return Ok(());
+    }
+    let known: Vec<_> = class.values().iter().map(glib::EnumValue::nick).collect();
+    Err(ElementError::NoSuch { name: nick.into(), what, known: known.join(", ") })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const SIZE: Size = Size { width: 64, height: 48, fps: 10 };
+
+    #[test]
+    fn sources_have_one_source_pad() {
+        gst::init().unwrap();
+        for spec in ["test", "test:ball", "v4l2:/dev/video99", "launch:videotestsrc ! identity"] {
+            let bin = video(&spec.parse().unwrap(), SIZE).unwrap().unwrap();
+            assert_eq!(bin.src_pads().len(), 1, "{spec}");
+        }
+        for spec in ["test", "test:ticks", "alsa:nosuch", "launch:audiotestsrc"] {
+            let bin = audio(&spec.parse().unwrap()).unwrap().unwrap();
+            assert_eq!(bin.src_pads().len(), 1, "{spec}");
+        }
+        assert!(video(&VideoSource::None, SIZE).unwrap().is_none());
+        assert!(audio(&AudioSource::None).unwrap().is_none());
+    }
+
+    #[test]
+    fn faults_are_one_line() {
+        gst::init().unwrap();
+        for (spec, words) in [
+            ("test:nosuch", "\"nosuch\" is no test pattern; there are smpte, snow"),
+            ("launch:videotestsrc ! fakesink", "has no open source end"),
+            ("launch:identity", "has no open source end"),
+            ("launch:nosuchelement", "nosuchelement is missing"),
+        ] {
+            let error = video(&spec.parse().unwrap(), SIZE).unwrap_err().to_string();
+            assert!(error.contains(words) && !error.contains('\n'), "{error}");
+        }
+        let error = audio(&"test:nosuch".parse().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("is no test wave"), "{error}");
+    }
+}
