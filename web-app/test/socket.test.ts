@@ -73,6 +73,19 @@ describe("the socket", () => {
     expect(count()).toBe(2);
   });
 
+  it("blames what is in between only after several failures in a row", async () => {
+    const { socket, opened, states } = world({ status: 426, details: "" });
+    socket.start();
+    const phases: (string | undefined)[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      opened().drop();
+      await vi.advanceTimersByTimeAsync(0);
+      phases.push(states.at(-1)?.phase);
+      socket.retryNow();
+    }
+    expect(phases).toEqual(["waiting", "waiting", "waiting", "refused"]);
+  });
+
   it("tries at once when asked to, and only once", () => {
     const { socket, opened, count } = world();
     socket.start();

@@ -2,7 +2,11 @@
 // Knows nothing of the protocol. The server may be restarted at any time; media does not depend
 // on this socket, so that all it has to do is to be there again soon.
 
-export type Refusal = { readonly status: 401 | 403; readonly details: string };
+/**
+ * Why there is no WebSocket: no login (401), a foreign page (403), or the server can be reached
+ * and would let us in, but the WebSocket does not get through (426).
+ */
+export type Refusal = { readonly status: 401 | 403 | 426; readonly details: string };
 
 export type SocketState =
   | { readonly phase: "connecting" }
@@ -29,6 +33,8 @@ export interface Network {
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 8_000;
 const REFUSED_RETRY_MS = 15_000;
+/** A server that is just starting may answer the probe and not yet have taken the WebSocket. */
+const BLOCKED_AFTER_FAILURES = 4;
 const CONNECT_DEADLINE_MS = 8_000;
 
 export class Socket {
@@ -123,6 +129,7 @@ export class Socket {
     const refusal = await this.#network.probe(this.#url);
     const overtaken = timer !== this.#timer || this.#ws !== null || !this.#running;
     if (!refusal || overtaken) return;
+    if (refusal.status === 426 && this.#failures < BLOCKED_AFTER_FAILURES) return;
     this.#events.stateChanged({
       phase: "refused",
       refusal,
@@ -158,9 +165,9 @@ async function probeOverHttp(url: string): Promise<Refusal | null> {
       redirect: "manual",
       signal: AbortSignal.timeout(5_000),
     });
-    if (response.status !== 401 && response.status !== 403) return null;
-    const details = (await response.text()).trim().slice(0, 300);
-    return { status: response.status, details };
+    const { status } = response;
+    if (status !== 401 && status !== 403 && status !== 426) return null;
+    return { status, details: (await response.text()).trim().slice(0, 300) };
   } catch {
     return null;
   }

@@ -111,19 +111,30 @@ export function bitrate(bps: number): string {
     : `${Math.round(bps / 1000)} kbit/s`;
 }
 
-function describeRefusal(status: 401 | 403, details: string): Words {
-  if (status === 401) {
-    return {
-      title: "This server lets nobody in without a login",
-      advice:
-        `${sentence(details)} Whoever runs it can start it with --anonymous watch (look and listen) or --anonymous full (send as well).`.trim(),
-    };
+function describeRefusal(status: 401 | 403 | 426, details: string): Words {
+  switch (status) {
+    case 401:
+      return {
+        title: "This server lets nobody in without a login",
+        advice:
+          "Whoever runs it can start it with --anonymous watch (look and listen) or --anonymous full (send as well).",
+      };
+    case 403:
+      return {
+        title: "This server refuses pages from this address",
+        advice:
+          `${sentence(details)} Whoever runs it can add --allowed-origin ${address()}.`.trim(),
+      };
+    case 426:
+      return {
+        title: "The connection does not get through",
+        advice: `The server answers, but no WebSocket reaches it. A proxy in between must pass WebSockets on and keep the Host header, or the server needs --allowed-origin ${address()}.`,
+      };
   }
-  return {
-    title: "This server refuses pages from this address",
-    advice:
-      `${sentence(details)} Whoever runs it can add --allowed-origin ${globalThis.location?.origin ?? "ADDRESS"}.`.trim(),
-  };
+}
+
+function address(): string {
+  return globalThis.location?.origin ?? "ADDRESS";
 }
 
 function device(what: Capture): string {

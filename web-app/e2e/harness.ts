@@ -1,0 +1,291 @@
+// A house for the tests: the real programs in a temporary directory, and a Chromium that trusts
+// nothing but this house's CA. Everything is awaited by an event, and everything ends with the house.
+
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+
+const run = promisify(execFile);
+
+const BIN_DIR = resolve(process.env["INTERCOM_BIN_DIR"] ?? "../target/debug");
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const PATIENCE_MS = 60_000;
+
+const CHROMIUM_FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--use-fake-device-for-media-stream",
+];
+
+export type Access = "deny" | "watch" | "full";
+
+/** One program under test. */
+export class Program {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #lines: string[] = [];
+  readonly #exit: Promise<number | null>;
+  #errors = "";
+  #waiting: (() => void)[] = [];
+  #ended = false;
+
+  constructor(name: string, args: readonly string[]) {
+    this.#name = name;
+    this.#child = spawn(join(BIN_DIR, name), args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#exit = once(this.#child, "close").then(([code]) => {
+      this.#ended = true;
+      this.#wake();
+      return code as number | null;
+    });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#errors = (this.#errors + text).slice(-4_000);
+    });
+    if (this.#child.stdout) {
+      createInterface(this.#child.stdout).on("line", (line) => {
+        this.#lines.push(line);
+        this.#wake();
+      });
+    }
+  }
+
+  /** The first line on stdout that matches; lines are looked at once. */
+  async line(pattern: RegExp): Promise<RegExpExecArray> {
+    const deadline = AbortSignal.timeout(PATIENCE_MS);
+    deadline.addEventListener("abort", () => this.#wake());
+    for (;;) {
+      const line = this.#lines.shift();
+      const match = line === undefined ? null : pattern.exec(line);
+      if (match) return match;
+      if (line !== undefined) continue;
+      if (this.#ended || deadline.aborted) throw this.#failure(`no line like ${String(pattern)}`);
+      await new Promise<void>((wake) => this.#waiting.push(wake));
+    }
+  }
+
+  /** Ends it and waits until it is gone; the exit code, null after a signal. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    if (!this.#ended) this.#child.kill(signal);
+    return this.#exit;
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #failure(what: string): Error {
+    const state = this.#ended ? `ended (${this.#child.exitCode})` : "still runs";
+    return new Error(`${this.#name}: ${what}; it ${state}; it said:\n${this.#errors}`);
+  }
+}
+
+export class House {
+  readonly dir: string;
+  port = 0;
+  #signaller: Program | null = null;
+  readonly #programs: Program[] = [];
+  readonly #browsers: Browser[] = [];
+
+  private constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  static async open(anonymous: Access = "full"): Promise<House> {
+    const house = new House(await mkdtemp(join(tmpdir(), "intercom-e2e-")));
+    await house.startSignaller(anonymous);
+    return house;
+  }
+
+  get url(): string {
+    return `https://localhost:${this.port}/`;
+  }
+
+  get ca(): string {
+    return join(this.dir, "data/pki/ca.pem");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#browsers.map((browser) => browser.close()));
+    await Promise.all(this.#programs.map((program) => program.stop("SIGKILL")));
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** On the port it had before, if it had one. */
+  async startSignaller(anonymous: Access = "full"): Promise<void> {
+    const listen = ["--listen", `[::]:${this.port}`, "--data-dir", join(this.dir, "data")];
+    const access = ["--anonymous", anonymous, "--local-peers", "full"];
+    this.#signaller = this.start("intercom-signaller", ["serve", ...listen, ...access]);
+    const [, port] = await this.#signaller.line(/^listening on https:\/\/.*:(\d+)$/);
+    this.port = Number(port);
+  }
+
+  async killSignaller(): Promise<void> {
+    await this.#signaller?.stop("SIGKILL");
+  }
+
+  /** Starts a producer and waits until it is on air. */
+  async producer(name: string, ...more: string[]): Promise<Program> {
+    const program = this.start("intercom-producer", [
+      ...this.#server(),
+      ...["--name", name, "--video", "test:ball", "--audio", "test", "--size", "1280x720@30"],
+      ...more,
+    ]);
+    await program.line(/^on air: /);
+    return program;
+  }
+
+  consumer(...args: string[]): Program {
+    return this.start("intercom-consumer", [...this.#server(), ...args]);
+  }
+
+  /** The ids of the producers of that name, as `intercom-consumer --list` tells them. */
+  async peerIds(name: string): Promise<string[]> {
+    const { stdout } = await run(join(BIN_DIR, "intercom-consumer"), [...this.#server(), "--list"]);
+    const rows = stdout.split("\n").map((line) => line.split("\t"));
+    return rows.filter((row) => row[1] === name).flatMap(([id]) => id ?? []);
+  }
+
+  async browser(...flags: string[]): Promise<Browser> {
+    const home = await mkdtemp(join(this.dir, "home-"));
+    const db = join(home, ".pki/nssdb");
+    await mkdir(db, { recursive: true });
+    await run("certutil", ["-N", "--empty-password", "-d", `sql:${db}`]);
+    const add = ["-A", "-t", "C,,", "-n", "intercom", "-i", this.ca, "-d", `sql:${db}`];
+    await run("certutil", add);
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: [...CHROMIUM_FLAGS, ...flags],
+      env: { ...(process.env as Record<string, string>), HOME: home },
+    });
+    this.#browsers.push(browser);
+    return browser;
+  }
+
+  start(name: string, args: readonly string[]): Program {
+    const program = new Program(name, args);
+    this.#programs.push(program);
+    return program;
+  }
+
+  #server(): string[] {
+    return ["--server", `wss://localhost:${this.port}`, "--ca", this.ca];
+  }
+}
+
+/** What a page did that a test may not see on it. */
+export interface Trace {
+  /** Every address that was asked for, WebSockets included. */
+  readonly requests: string[];
+  /** Errors on the console, uncaught ones, violations of the content security policy. */
+  readonly errors: string[];
+}
+
+/** Camera and microphone without asking. */
+export const PERMIT = "--use-fake-ui-for-media-stream";
+
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; trace: Trace }> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const trace: Trace = { requests: [], errors: [] };
+  context.on("request", (request) => trace.requests.push(request.url()));
+  await context.addInitScript(recordConnections);
+  const page = await context.newPage();
+  page.on("websocket", (socket) => trace.requests.push(socket.url()));
+  page.on("pageerror", (error) => trace.errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") trace.errors.push(message.text());
+  });
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.goto(url);
+  return { page, trace };
+}
+
+/** In the list: a producer that can be watched, and the one that is. */
+export const offered = (name: string): string => inList(name, false);
+export const watched = (name: string): string => inList(name, true);
+
+/** The configurations of all connections that the page has made, in order. */
+export async function connections(page: Page): Promise<RTCConfiguration[]> {
+  return page.evaluate(() => (window as unknown as Recorded).connections);
+}
+
+/** Waits for so many frames of a watched picture of this size, from now on. */
+export async function frames(page: Page, count: number, size?: [number, number]): Promise<void> {
+  await page.evaluate(
+    ({ count, size }) =>
+      new Promise<void>((resolve) => {
+        const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
+        if (!video) throw new Error("nothing is watched");
+        let seen = 0;
+        const look: VideoFrameRequestCallback = (_now, { width, height }) => {
+          if (!size || (width === size[0] && height === size[1])) seen += 1;
+          if (seen >= count) resolve();
+          else video.requestVideoFrameCallback(look);
+        };
+        video.requestVideoFrameCallback(look);
+      }),
+    { count, size: size ?? null },
+  );
+}
+
+/** Waits until the watched sound is louder than a whisper; its peak, 0 to 1. */
+export async function sound(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
+    if (!(video?.srcObject instanceof MediaStream)) throw new Error("nothing is watched");
+    const context = new AudioContext();
+    await context.resume();
+    const analyser = context.createAnalyser();
+    context.createMediaStreamSource(video.srcObject).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    return new Promise<number>((resolve) => {
+      const look = (): void => {
+        analyser.getFloatTimeDomainData(samples);
+        const peak = Math.max(...samples.map(Math.abs));
+        if (peak > 0.01) resolve(peak);
+        else requestAnimationFrame(look);
+      };
+      look();
+    });
+  });
+}
+
+export async function readText(path: string): Promise<string> {
+  return readFile(path, "utf8");
+}
+
+function inList(name: string, pressed: boolean): string {
+  return `button[data-peer][aria-pressed="${pressed}"]:has-text("${name}")`;
+}
+
+interface Recorded {
+  connections: RTCConfiguration[];
+}
+
+/** Runs in the page before anything else. */
+function recordConnections(): void {
+  const recorded = window as unknown as Recorded;
+  recorded.connections = [];
+  const Original = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Original {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      recorded.connections.push(configuration ?? {});
+    }
+  };
+  document.addEventListener("securitypolicyviolation", (event) => {
+    console.error(`blocked by policy: ${event.violatedDirective} ${event.blockedURI}`);
+  });
+}

@@ -1,0 +1,87 @@
+// The browser's camera and microphone reach a device, in either codec.
+
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { frames, House, offered, openPage, PERMIT, sound } from "./harness.ts";
+
+const run = promisify(execFile);
+
+test.each([
+  { codec: "VP8", found: "VP8" },
+  { codec: "H264", found: "H.264" },
+])("$codec from the page becomes a recording of picture and sound", async ({ codec, found }) => {
+  await using house = await House.open();
+  const { page, trace } = await openPage(await house.browser(PERMIT), house.url);
+  await goOnAir(page, "tablet", codec);
+  const [id] = await house.peerIds("tablet");
+  const file = join(house.dir, "tablet.mkv");
+  const outputs = ["--video-out", "none", "--audio-out", "none", "--stats"];
+  const consumer = house.consumer("--peer-id", `${id}`, "--record", file, ...outputs);
+  await consumer.line(/^watching tablet /);
+  await page.getByText("1 viewer is watching").waitFor();
+  for (let seconds = 0; seconds < 6; seconds += 1) await consumer.line(/fps/);
+  const stopped = consumer.stop("SIGINT");
+  await consumer.line(/^recorded /);
+  expect(await stopped).toBe(0);
+  await page.getByText("Nobody is watching yet").waitFor();
+
+  const { stdout } = await run("gst-discoverer-1.0", ["-v", file]);
+  expect(stdout).toContain(found);
+  expect(stdout).toContain("Opus");
+  expect(seconds(stdout)).toBeGreaterThanOrEqual(3);
+  expect(trace.errors).toEqual([]);
+});
+
+test("one page watches another; muting and stopping are seen at the other end", async () => {
+  await using house = await House.open();
+  const browser = await house.browser(PERMIT);
+  const { page: tablet } = await openPage(browser, house.url);
+  await goOnAir(tablet, "tablet", "VP8");
+  await tablet.getByText("Nothing is on air").waitFor();
+  const { page: phone } = await openPage(browser, house.url);
+  await phone.locator(offered("tablet")).click();
+  await frames(phone, 10);
+  expect(await sound(phone)).toBeGreaterThan(0.01);
+
+  await tablet.getByRole("button", { name: "Mute microphone" }).click();
+  await tablet.getByRole("button", { name: "Unmute microphone" }).waitFor();
+  await tablet.getByRole("combobox", { name: "Camera" }).selectOption("No camera");
+  await tablet.getByText("Sound only").waitFor();
+  await tablet.getByRole("button", { name: "Stop sending" }).click();
+  await phone.getByText("It went off the air").waitFor();
+  const cameras = await tablet.evaluate(() => document.querySelectorAll("video").length);
+  expect(cameras).toBe(0);
+});
+
+test("a killed signaller ends nothing that is sent, and it is listed again", async () => {
+  await using house = await House.open();
+  const browser = await house.browser(PERMIT);
+  const { page: tablet } = await openPage(browser, house.url);
+  await goOnAir(tablet, "tablet", "VP8");
+  const { page: phone } = await openPage(browser, house.url);
+  await phone.locator(offered("tablet")).click();
+  await frames(phone, 10);
+  await house.killSignaller();
+  await tablet.getByText("The server is away").waitFor();
+  await frames(phone, 30);
+  await house.startSignaller();
+  await tablet.getByText("1 viewer is watching").waitFor();
+  await expect.poll(() => house.peerIds("tablet"), { timeout: 5_000 }).toHaveLength(1);
+  await frames(phone, 30);
+});
+
+async function goOnAir(page: Page, name: string, codec: string): Promise<void> {
+  await page.getByRole("button", { name: "Open preview" }).click();
+  await page.getByRole("textbox", { name: "Name" }).fill(name);
+  await page.getByRole("combobox", { name: "Video codec" }).selectOption(codec);
+  await page.getByRole("button", { name: "Go on air" }).click();
+  await page.getByText("Nobody is watching yet").waitFor();
+}
+
+function seconds(discovered: string): number {
+  const [, hours, minutes, rest] = /Duration: (\d+):(\d+):([\d.]+)/.exec(discovered) ?? [];
+  return Number(hours) * 3600 + Number(minutes) * 60 + Number(rest);
+}

@@ -1,0 +1,71 @@
+// A device is watched in the page, over a server that may die.
+
+import { expect, test } from "vitest";
+import {
+  connections,
+  frames,
+  House,
+  offered,
+  openPage,
+  PERMIT,
+  sound,
+  watched,
+} from "./harness.ts";
+
+test("a picture of 1280×720 and sound arrive, and nobody else is asked for anything", async () => {
+  await using house = await House.open();
+  await house.producer("door");
+  const { page, trace } = await openPage(await house.browser(PERMIT), house.url);
+  await page.locator(offered("door")).click();
+  await frames(page, 60, [1280, 720]);
+  expect(await sound(page)).toBeGreaterThan(0.01);
+  await page.getByText("1280 × 720").waitFor();
+  const shot = process.env["INTERCOM_SCREENSHOT"];
+  if (shot) await page.screenshot({ path: shot });
+
+  for (const url of trace.requests) expect(new URL(url).host).toBe(`localhost:${house.port}`);
+  expect(trace.requests).toContain(`wss://localhost:${house.port}/ws`);
+  expect((await connections(page)).map(({ iceServers }) => iceServers)).toEqual([[]]);
+  expect(trace.errors).toEqual([]);
+});
+
+test("a killed signaller stops no picture, and the list is back within 5 s", async () => {
+  await using house = await House.open();
+  await house.producer("door");
+  const { page } = await openPage(await house.browser(PERMIT), house.url);
+  const current = page.locator(watched("door"));
+  const connected = page.getByText("Connected", { exact: true });
+  await page.locator(offered("door")).click();
+  await frames(page, 10);
+  const before = await current.getAttribute("data-peer");
+
+  await house.killSignaller();
+  await page.getByText("Server unreachable").waitFor();
+  await frames(page, 60);
+  await house.startSignaller();
+  const restarted = Date.now();
+  await connected.waitFor();
+  await page.locator(`${watched("door")}:not([data-peer="${before}"])`).waitFor();
+  expect(Date.now() - restarted).toBeLessThan(5_000);
+  await frames(page, 30);
+  expect(await connections(page)).toHaveLength(1);
+
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.locator(offered("door")).click();
+  await frames(page, 10);
+  expect(await connections(page)).toHaveLength(2);
+});
+
+test("a producer that leaves is said to be gone, and watched again when it returns", async () => {
+  await using house = await House.open();
+  const door = await house.producer("door");
+  const { page } = await openPage(await house.browser(PERMIT), house.url);
+  await page.locator(offered("door")).click();
+  await frames(page, 10);
+  await door.stop();
+  await page.getByText("It went off the air").waitFor();
+  await page.getByText("Nothing is on air").waitFor();
+  await house.producer("door");
+  await frames(page, 10);
+  await page.getByText("Live", { exact: true }).waitFor();
+});
