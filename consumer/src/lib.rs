@@ -1,1 +1,90 @@
-//! Not written yet.
+//! Plays or records what a producer sends.
+//!
+//! Which elements receive, decode and write stands in `intercom-media`; here it is decided which
+//! of them are used, and what happens when a session ends.
+
+pub mod args;
+mod branch;
+mod list;
+mod offer;
+mod watch;
+
+use gst::prelude::*;
+use intercom_media::{
+    cli,
+    element::ElementError,
+    record::{RecordError, Recording},
+    run::RunError,
+};
+
+use crate::args::Args;
+
+/// The message on the bus that says that a session is over.
+const SESSION_OVER: &str = "intercom-session-over";
+
+/// The message on the bus that says that something failed in another thread; its field is the
+/// reason.
+const FAILED: &str = "intercom-failed";
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// See [`ConsumerError`].
+pub fn run(args: &Args) -> Result<(), ConsumerError> {
+    if args.list {
+        return list::print(&args.server);
+    }
+    let recording = args.record.as_deref().map(Recording::create).transpose();
+    let recording = recording.map_err(ConsumerError::Reserve)?;
+    let watched = watch::watch(args, recording.as_ref());
+    let Some(recording) = recording else { return watched };
+    let recorded = recording.finish();
+    if recorded.is_ok() {
+        cli::say(&format!("recorded {}", recording.path().display()));
+    }
+    watched.and(recorded.map_err(ConsumerError::Record))
+}
+
+/// Has the main loop end with this reason; from any thread.
+fn fail(pipeline: &gst::Pipeline, reason: &str) {
+    let reason = gst::Structure::builder(FAILED).field("reason", reason).build();
+    if pipeline.post_message(gst::message::Application::new(reason)).is_err() {
+        tracing::debug!("the pipeline is gone already");
+    }
+}
+
+/// The reason in a message of [`fail`].
+fn failure(message: &gst::message::Application) -> Option<String> {
+    let structure = message.structure().filter(|structure| structure.has_name(FAILED))?;
+    structure.get("reason").ok()
+}
+
+/// Why it ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// An element is missing, or a text of the command line is not understood.
+    #[error(transparent)]
+    Element(#[from] ElementError),
+    /// The recording's name cannot be used.
+    #[error(transparent)]
+    Reserve(RecordError),
+    /// It could not be recorded.
+    #[error(transparent)]
+    Record(RecordError),
+    /// Watching failed.
+    #[error(transparent)]
+    Run(RunError),
+    /// Nobody could be listed.
+    #[error("{0}")]
+    List(String),
+}
+
+impl ConsumerError {
+    /// The exit code: 2 when the command line must change, 1 when something failed.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Element(_) | Self::Reserve(_) => 2,
+            Self::Record(_) | Self::Run(_) | Self::List(_) => 1,
+        }
+    }
+}

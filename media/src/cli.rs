@@ -1,6 +1,6 @@
 //! The flags that both device binaries have, and how a mistake in any flag is reported.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{io::Write, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser};
 use tracing_subscriber::EnvFilter;
@@ -82,6 +82,12 @@ pub fn parse<A: Parser>() -> A {
 pub fn usage_error(line: &str) -> ! {
     eprintln!("error: {line}");
     std::process::exit(2)
+}
+
+/// Prints a line on standard output. Nobody reading it is no reason to stop.
+pub fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// clap's report without its usage and its hints on other lines.

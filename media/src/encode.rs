@@ -90,7 +90,7 @@ pub(crate) fn protect_from_loss(opusenc: &gst::Element) {
 }
 
 /// -16 is the fastest and poorest, 0 the slowest: docs/ref/producer.md has the measurement.
-const VP8_SPEED: i32 = -12;
+const VP8_SPEED: i32 = -8;
 
 fn vp8(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
     let encoder = element::make("vp8enc")?;

@@ -10,7 +10,6 @@ pub mod devices;
 pub mod element;
 pub mod encode;
 pub mod keyframes;
-#[cfg(any())]
 pub mod peer;
 pub mod record;
 pub mod run;
@@ -31,7 +30,7 @@ use gst::glib;
 pub fn init() -> Result<(), InitError> {
     gst::init().map_err(InitError::Gstreamer)?;
     gstrsrtp::plugin_register_static().map_err(InitError::Plugin)?;
-    gstrswebrtc::plugin_register_static().map_err(InitError::Plugin)
+    gstintercom::plugin_register_static().map_err(InitError::Plugin)
 }
 
 /// Why GStreamer could not be started.

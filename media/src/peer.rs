@@ -3,7 +3,7 @@
 //! Upstream's elements do the sending and receiving; which settings they need, and why, stands
 //! here.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use gst::{glib, prelude::*};
 use gstintercom::Signaller;
@@ -42,9 +42,6 @@ pub enum Target {
 }
 
 /// `webrtcsink`, registered with the signaller as soon as picture and sound flow.
-///
-/// # Errors
-/// The signaller does not take the settings.
 pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Signaller) {
     let signaller = signaller(server, "producer");
     let sink = BaseWebRTCSink::with_signaller(signaller.clone().upcast::<Signallable>());
@@ -104,12 +101,12 @@ pub fn source(
 fn signaller(server: &ServerArgs, role: &str) -> Signaller {
     let signaller: Signaller = glib::Object::new();
     signaller.set_property("uri", server.server.as_str());
-    signaller.set_property("cafile", server.ca.as_ref().map(path_text));
+    signaller.set_property("cafile", server.ca.as_deref().map(path_text));
     signaller.set_property_from_str("role", role);
     signaller
 }
 
-fn path_text(path: &PathBuf) -> String {
+fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 

@@ -115,6 +115,14 @@ impl Recording {
         });
     }
 
+    /// Whether anything has come.
+    pub fn has_begun(&self) -> bool {
+        match &*self.lock() {
+            State::Gathering(gathering) => gathering.tracks.iter().any(Option::is_some),
+            State::Writing(_) | State::Failed(_) | State::Closed => true,
+        }
+    }
+
     /// What went wrong while writing, once.
     pub fn failure(&self) -> Option<RecordError> {
         match &mut *self.lock() {

@@ -104,6 +104,11 @@ pub enum RunError {
 impl RunError {
     /// The error of an ERROR message.
     pub fn of(error: &gst::message::Error) -> Self {
+        // The WebRTC elements put the signaller's sentence where nobody reads it.
+        let details = error.debug().unwrap_or_default();
+        if let Some((_, reason)) = details.split_once("Signalling error: ") {
+            return Self::Other(one_line(reason));
+        }
         let part = error.src().map(|source| source.name().to_string()).unwrap_or_default();
         Self::Pipeline { part, error: one_line(error.error().message()) }
     }

@@ -1,5 +1,7 @@
 //! Where picture and sound go: a bin with one sink pad that takes raw media.
 
+use std::path::Path;
+
 use gst::prelude::*;
 
 use crate::{
@@ -18,7 +20,7 @@ pub fn video(spec: &VideoSink) -> Result<Option<gst::Bin>, ElementError> {
     let sink = match spec {
         VideoSink::None => return Ok(None),
         VideoSink::Launch(text) => open_ended(text)?.upcast(),
-        VideoSink::Auto => match automatic("autovideosink")? {
+        VideoSink::Auto => match first_usable(&screens()) {
             Some(sink) => sink,
             None => {
                 tracing::warn!("no display was found, the picture is not shown (--video-out none)");
@@ -50,7 +52,7 @@ pub fn audio(spec: &AudioSink, volume: f64) -> Result<Option<gst::Bin>, ElementE
                 return Ok(None);
             }
         },
-        AudioSink::Auto => match automatic("autoaudiosink")? {
+        AudioSink::Auto => match first_usable(LOUDSPEAKERS) {
             Some(sink) => sink,
             None => {
                 tracing::warn!(
@@ -78,31 +80,41 @@ fn open_ended(text: &str) -> Result<gst::Bin, ElementError> {
     Err(ElementError::NoPad { text: text.into(), end: "sink" })
 }
 
-/// An `auto…sink` that found something; when it does not, it would take a `fakesink` in silence.
-fn automatic(name: &str) -> Result<Option<gst::Element>, ElementError> {
-    let sink = element::make(name)?;
-    let usable = opens(&sink) && sink.downcast_ref::<gst::Bin>().is_some_and(is_real);
-    let reset = sink.set_state(gst::State::Null);
-    Ok((usable && reset.is_ok()).then_some(sink))
+/// The first of these that opens. GStreamer's own `autovideosink` is not asked: it tries every
+/// sink there is, and one of them (`dfbvideosink`) ends the process where there is no display.
+fn first_usable(names: &[&str]) -> Option<gst::Element> {
+    names.iter().filter_map(|name| element::make(name).ok()).find(usable)
 }
 
-fn is_real(bin: &gst::Bin) -> bool {
-    bin.iterate_elements()
-        .into_iter()
-        .flatten()
-        .all(|element| element.factory().is_some_and(|factory| factory.name() != "fakesink"))
+/// What can show a picture where this process runs.
+fn screens() -> Vec<&'static str> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let mut names = Vec::new();
+    if set("WAYLAND_DISPLAY") {
+        names.push("waylandsink");
+    }
+    if set("DISPLAY") {
+        names.extend(["xvimagesink", "ximagesink", "glimagesink"]);
+    }
+    if names.is_empty() && Path::new("/dev/dri").exists() {
+        names.push("kmssink");
+    }
+    names
 }
+
+/// What can play sound: PulseAudio, which PipeWire speaks, too, else the card itself.
+const LOUDSPEAKERS: &[&str] = &["pulsesink", "alsasink"];
 
 fn loudspeaker(device: &str) -> Result<Option<gst::Element>, ElementError> {
     let sink = element::make("alsasink")?;
     sink.set_property("device", device);
-    let usable = opens(&sink);
-    let reset = sink.set_state(gst::State::Null);
-    Ok((usable && reset.is_ok()).then_some(sink))
+    Ok(usable(&sink).then_some(sink))
 }
 
-fn opens(sink: &gst::Element) -> bool {
-    sink.set_state(gst::State::Ready).is_ok()
+/// Whether a sink opens; it is closed again.
+fn usable(sink: &gst::Element) -> bool {
+    let opens = sink.set_state(gst::State::Ready).is_ok();
+    sink.set_state(gst::State::Null).is_ok() && opens
 }
 
 #[cfg(test)]
@@ -121,6 +133,9 @@ mod tests {
         assert!(video(&VideoSink::None).unwrap().is_none());
         assert!(audio(&AudioSink::None, 1.0).unwrap().is_none());
         assert!(audio(&AudioSink::Alsa("nosuchcard".into()), 1.0).unwrap().is_none());
+        // Whether there are any is this machine's business; that looking for them ends is ours.
+        video(&VideoSink::Auto).unwrap();
+        audio(&AudioSink::Auto, 1.0).unwrap();
         let error = video(&"launch:videotestsrc".parse().unwrap()).unwrap_err().to_string();
         assert!(error.contains("has no open sink end"), "{error}");
     }

@@ -1,0 +1,273 @@
+//! Watching: one session after the other with the wanted producer, until something ends it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use gst::{glib, prelude::*};
+use gstintercom::Signaller;
+use gstrswebrtc::webrtcsrc::BaseWebRTCSrc;
+use intercom_media::{
+    cli, element, peer,
+    record::{Container, Recording},
+    run::{self, End, RunError},
+    sink,
+    stats::{Line, Meter},
+};
+
+use crate::{
+    ConsumerError, SESSION_OVER,
+    args::Args,
+    branch::{Branches, Outputs},
+    fail, failure,
+    offer::Announced,
+};
+
+/// A session without a packet for this long is given up and made anew.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// How often it is looked after.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Plays and records until a signal, the end of the recording or a failure.
+pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), ConsumerError> {
+    for needed in ["webrtcbin", "nicesrc", "dtlsdec", "srtpdec", "rtpjitterbuffer"] {
+        element::make(needed)?;
+    }
+    let meter = Meter::default();
+    let outputs = Outputs {
+        screen: sink::video(&args.screen())?,
+        loudspeaker: sink::audio(&args.loudspeaker(), args.volume)?,
+        recording: recording.cloned(),
+        meter: meter.clone(),
+    };
+    gstintercom::preheat_dtls();
+    let pipeline = gst::Pipeline::new();
+    let container = recording.map(Recording::container);
+    let codecs: &[&str] = match container {
+        Some(Container::Mp4) => &["H264"],
+        _ => &["VP8", "H264", "VP9"],
+    };
+    let (source, signaller) = peer::source(&args.server, &args.target(), codecs, args.latency);
+    pipeline.add(&source).map_err(|_| element::ElementError::Link)?;
+    let branches = Branches::new(&pipeline, outputs);
+    follow_pads(&source, &pipeline, &branches);
+    let session = Session::default();
+    follow_session(&signaller, &pipeline, &session, recording);
+
+    let on_start = {
+        let (session, meter) = (session.clone(), meter.clone());
+        let (stats, duration) = (args.stats, args.duration);
+        move |end: &End| {
+            let care = Care::new(session, meter, signaller, stats, duration);
+            look_after(care, end.clone());
+        }
+    };
+    let recording = recording.cloned();
+    let on_message = move |message: &gst::Message, end: &End| {
+        let gst::MessageView::Application(message) = message.view() else { return false };
+        if message.structure().is_some_and(|structure| structure.has_name(SESSION_OVER)) {
+            branches.bury();
+            if recording.as_ref().is_some_and(Recording::has_begun) {
+                end.with(Ok(()));
+            }
+            return true;
+        }
+        failure(message).is_some_and(|reason| {
+            end.with(Err(RunError::Other(reason)));
+            true
+        })
+    };
+    run::run(&pipeline, on_start, on_message).map_err(ConsumerError::Run)
+}
+
+/// The session there is, as the signaller told of it. Clones are the same.
+#[derive(Clone, Debug, Default)]
+struct Session(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Names of producers by their peer id.
+    names: HashMap<String, String>,
+    id: Option<String>,
+    webrtcbin: Option<gst::Element>,
+}
+
+impl Session {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn follow_pads(source: &BaseWebRTCSrc, pipeline: &gst::Pipeline, branches: &Branches) {
+    let (added, target) = (branches.clone(), pipeline.downgrade());
+    source.connect_pad_added(move |_, pad| {
+        if let (Err(error), Some(pipeline)) = (added.add(pad), target.upgrade()) {
+            fail(&pipeline, &error.to_string());
+        }
+    });
+    let (removed, target) = (branches.clone(), pipeline.downgrade());
+    source.connect_pad_removed(move |_, pad| {
+        removed.remove(pad);
+        if let Some(pipeline) = target.upgrade() {
+            session_over(&pipeline);
+        }
+    });
+}
+
+fn follow_session(
+    signaller: &Signaller,
+    pipeline: &gst::Pipeline,
+    session: &Session,
+    recording: Option<&Recording>,
+) {
+    let text = |value: Option<&glib::Value>| value.and_then(|value| value.get::<String>().ok());
+    let known = session.clone();
+    signaller.connect("producer-added", false, move |values| {
+        let meta = values.get(2).and_then(|meta| meta.get::<Option<gst::Structure>>().ok());
+        let name = meta.flatten().and_then(|meta| meta.get::<String>("name").ok());
+        if let (Some(id), Some(name)) = (text(values.get(1)), name) {
+            known.lock().names.insert(id, name);
+        }
+        None
+    });
+    let known = session.clone();
+    signaller.connect("producer-removed", false, move |values| {
+        let id = text(values.get(1)).unwrap_or_default();
+        known.lock().names.remove(&id);
+        None
+    });
+    let known = session.clone();
+    signaller.connect("session-started", false, move |values| {
+        let peer = text(values.get(2)).unwrap_or_default();
+        let mut known = known.lock();
+        known.id = text(values.get(1));
+        let name = known.names.get(&peer).map_or("-", String::as_str);
+        cli::say(&format!("watching {name} (peer id {peer})"));
+        None
+    });
+    let known = session.clone();
+    signaller.connect("webrtcbin-ready", false, move |values| {
+        known.lock().webrtcbin = values.get(2).and_then(|value| value.get().ok());
+        None
+    });
+    let target = pipeline.downgrade();
+    signaller.connect("session-ended", false, move |_| {
+        if let Some(pipeline) = target.upgrade() {
+            session_over(&pipeline);
+        }
+        Some(false.to_value())
+    });
+    if let Some(recording) = recording.cloned() {
+        let target = pipeline.downgrade();
+        signaller.connect("session-description", false, move |values| {
+            let offer = values.get(2).and_then(|value| value.get().ok());
+            if let (Some(offer), Some(pipeline)) = (offer, target.upgrade()) {
+                prepare(&recording, &offer, &pipeline);
+            }
+            None
+        });
+    }
+}
+
+/// Tells the recording what will come, or ends everything if it cannot be recorded.
+fn prepare(
+    recording: &Recording,
+    offer: &gst_webrtc::WebRTCSessionDescription,
+    pipeline: &gst::Pipeline,
+) {
+    let announced = Announced::read(offer.sdp());
+    if let Some(obstacle) = announced.obstacle(recording.container()) {
+        fail(pipeline, &obstacle);
+    }
+    recording.expect(announced.video.is_some(), announced.audio);
+}
+
+fn session_over(pipeline: &gst::Pipeline) {
+    let over = gst::message::Application::new(gst::Structure::new_empty(SESSION_OVER));
+    if pipeline.post_message(over).is_err() {
+        tracing::debug!("the pipeline is gone already");
+    }
+}
+
+/// What is looked after once a second.
+struct Care {
+    session: Session,
+    meter: Meter,
+    signaller: Signaller,
+    stats: bool,
+    duration: Option<Duration>,
+    last: intercom_media::stats::Snapshot,
+    first_packet: Option<Instant>,
+    /// When packets were last seen to come, and how many there were.
+    alive: (Instant, u64),
+}
+
+impl Care {
+    fn new(
+        session: Session,
+        meter: Meter,
+        signaller: Signaller,
+        stats: bool,
+        duration: Option<Duration>,
+    ) -> Self {
+        let last = meter.snapshot();
+        let alive = (Instant::now(), 0);
+        Self { session, meter, signaller, stats, duration, last, first_packet: None, alive }
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let progress = self.meter.progress();
+        if progress != self.alive.1 {
+            self.alive = (now, progress);
+            self.first_packet.get_or_insert(now);
+        }
+        if self.stats && self.first_packet.is_some() {
+            self.print();
+        }
+        self.give_up_if_silent(now);
+    }
+
+    fn print(&mut self) {
+        let next = self.meter.snapshot();
+        cli::say(&format!("stats {}", Line::between(&self.last, &next)));
+        self.last = next;
+        let webrtcbin = self.session.lock().webrtcbin.clone();
+        if let Some(webrtcbin) = webrtcbin {
+            self.meter.ask(&webrtcbin);
+        }
+    }
+
+    /// A peer that lost its power says nothing, and webrtcbin notices late or never.
+    fn give_up_if_silent(&mut self, now: Instant) {
+        let mut known = self.session.lock();
+        if known.id.is_none() || known.webrtcbin.is_none() {
+            self.alive.0 = now;
+            return;
+        }
+        if now.duration_since(self.alive.0) < SILENCE {
+            return;
+        }
+        let Some(id) = known.id.take() else { return };
+        known.webrtcbin = None;
+        drop(known);
+        self.alive.0 = now;
+        tracing::warn!("nothing has come for {} s, asking for a new session", SILENCE.as_secs());
+        self.signaller.emit_by_name::<bool>("session-ended", &[&id]);
+    }
+}
+
+fn look_after(mut care: Care, end: End) {
+    glib::timeout_add_local(TICK, move || {
+        care.tick();
+        let over = care.first_packet.zip(care.duration);
+        if over.is_some_and(|(first, duration)| first.elapsed() >= duration) {
+            end.with(Ok(()));
+            return glib::ControlFlow::Break;
+        }
+        glib::ControlFlow::Continue
+    });
+}

@@ -1,0 +1,66 @@
+//! The command line of `intercom-producer`.
+
+use clap::Parser;
+use intercom_media::{
+    cli::ServerArgs,
+    spec::{AudioSource, Bitrate, Codec, Encode, Size, VideoSource},
+};
+
+/// Publishes a camera and a microphone.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "intercom-producer", version, about)]
+pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap takes the group's own words")]
+    pub server: ServerArgs,
+    /// The name under which others see it; the host's name if not given.
+    #[arg(long, env = "INTERCOM_NAME", value_parser = name, default_value_t = host_name())]
+    pub name: String,
+    /// Picture: test[:PATTERN], v4l2:/dev/videoN, launch:GST-LAUNCH-FRAGMENT or none.
+    #[arg(long, value_name = "SPEC", env = "INTERCOM_VIDEO", default_value = "test")]
+    pub video: VideoSource,
+    /// Sound: test[:WAVE], alsa:DEVICE, launch:GST-LAUNCH-FRAGMENT or none.
+    #[arg(long, value_name = "SPEC", env = "INTERCOM_AUDIO", default_value = "test")]
+    pub audio: AudioSource,
+    /// Video codec: vp8 or h264.
+    #[arg(long, env = "INTERCOM_CODEC", default_value = "vp8")]
+    pub codec: Codec,
+    /// Bitrate of the picture, such as 2M or 800k; the most, on a narrow link it is less.
+    #[arg(long, env = "INTERCOM_BITRATE", default_value = "2M")]
+    pub bitrate: Bitrate,
+    /// Size and rate of the picture.
+    #[arg(long, value_name = "WxH@FPS", env = "INTERCOM_SIZE", default_value = "1280x720@30")]
+    pub size: Size,
+    /// Who encodes: shared (one encoder for all viewers) or per-viewer.
+    #[arg(long, env = "INTERCOM_ENCODE", default_value = "shared")]
+    pub encode: Encode,
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let length = text.chars().count();
+    if text.trim().is_empty() || length > 64 || text.chars().any(char::is_control) {
+        return Err("a name has 1 to 64 printable characters".into());
+    }
+    Ok(text.trim().to_owned())
+}
+
+fn host_name() -> String {
+    gst::glib::host_name().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+        let args = Args::try_parse_from(["x", "--name", " door "]).unwrap();
+        assert_eq!((args.name.as_str(), args.encode), ("door", Encode::Shared));
+        assert!(Args::try_parse_from(["x", "--name", "a\tb"]).is_err());
+    }
+}
