@@ -34,7 +34,8 @@ export class Program {
   readonly #child: ChildProcess;
   readonly #name: string;
   readonly #lines: string[] = [];
-  readonly #exit: Promise<number | null>;
+  /** The exit code, null after a signal. */
+  readonly exited: Promise<number | null>;
   #errors = "";
   #waiting: (() => void)[] = [];
   #ended = false;
@@ -42,7 +43,7 @@ export class Program {
   constructor(name: string, args: readonly string[]) {
     this.#name = name;
     this.#child = spawn(join(BIN_DIR, name), args, { stdio: ["ignore", "pipe", "pipe"] });
-    this.#exit = once(this.#child, "close").then(([code]) => {
+    this.exited = once(this.#child, "close").then(([code]) => {
       this.#ended = true;
       this.#wake();
       return code as number | null;
@@ -72,10 +73,10 @@ export class Program {
     }
   }
 
-  /** Ends it and waits until it is gone; the exit code, null after a signal. */
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+  /** Ends it and waits until it is gone. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     if (!this.#ended) this.#child.kill(signal);
-    return this.#exit;
+    await this.exited;
   }
 
   #wake(): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { announcement, initial, reduce, type Event, type State } from "../src/lib/state.ts";
+import { announcement, initial, isBack, reduce, type Event, type State } from "../src/lib/state.ts";
 import type { MediaStats } from "../src/lib/stats.ts";
 
 const door = { id: "1", meta: { name: "door" } };
@@ -87,6 +87,22 @@ describe("the state", () => {
       { type: "socketChanged", socket: { phase: "connecting" } },
     );
     expect(state.complaint).toBeNull();
+  });
+});
+
+describe("a device that was unplugged", () => {
+  const lost = { ...opened, problem: { kind: "captureLost", what: "camera" } } as const;
+  const desk = { id: "c1", label: "Desk" };
+  const wanted = { camera: "c1", microphone: "" };
+
+  it("is opened again when it returns, and not before", () => {
+    const devices = { cameras: [desk], microphones: [] };
+    expect(isBack(lost, wanted, devices)).toBe(true);
+    expect(isBack(lost, { ...wanted, camera: "" }, devices)).toBe(true);
+    expect(isBack(lost, { ...wanted, camera: "c2" }, devices)).toBe(false);
+    expect(isBack(lost, { ...wanted, camera: null }, devices)).toBe(false);
+    expect(isBack(lost, wanted, { cameras: [], microphones: [desk] })).toBe(false);
+    expect(isBack(opened, wanted, devices)).toBe(false);
   });
 });
 

@@ -7,7 +7,7 @@ import type { Capture } from "./problem.ts";
 import { load, save, type Settings } from "./settings.ts";
 import { Share } from "./share.ts";
 import { Signalling } from "./signalling.ts";
-import { initial, reduce, type Event, type Input, type State } from "./state.ts";
+import { initial, isBack, reduce, type Event, type Input, type State } from "./state.ts";
 import { Watch, type Target } from "./watch.ts";
 
 export type Listener = (state: State, before: State) => void;
@@ -46,7 +46,7 @@ export class Intercom {
   start(): void {
     this.#signalling.start();
     globalThis.addEventListener("online", () => this.#signalling.retryNow());
-    navigator.mediaDevices?.addEventListener("devicechange", () => void this.#listDevices());
+    navigator.mediaDevices?.addEventListener("devicechange", () => void this.#devicesChanged());
     void this.#listDevices();
   }
 
@@ -173,6 +173,12 @@ export class Intercom {
     if (!("stream" in share) || share.stream !== stream) return;
     const what: Capture = track.kind === "video" ? "camera" : "microphone";
     this.#dispatch({ type: "captureTrouble", problem: { kind: "captureLost", what } });
+  }
+
+  async #devicesChanged(): Promise<void> {
+    await this.#listDevices();
+    const { share, devices } = this.#state;
+    if ("stream" in share && isBack(share, this.#settings, devices)) await this.openCapture();
   }
 
   async #listDevices(): Promise<void> {

@@ -1,7 +1,7 @@
 // The state of the app and how it changes: a pure reducer, and what is said about a change.
 // No clock, no socket, no DOM.
 
-import type { Devices } from "./capture.ts";
+import type { CaptureChoice, Device, Devices } from "./capture.ts";
 import { peerName, type Listed } from "./messages.ts";
 import type { Problem } from "./problem.ts";
 import type { SocketState } from "./socket.ts";
@@ -96,6 +96,16 @@ export function reduce(state: State, event: Event): State {
     default:
       return { ...state, share: reduceShare(state.share, event) };
   }
+}
+
+/** Whether a device that is wanted, and was missed, has been plugged in (again). */
+export function isBack({ problem }: Opened, wanted: CaptureChoice, devices: Devices): boolean {
+  if (problem?.kind !== "captureLost" && problem?.kind !== "captureAbsent") return false;
+  const has = (list: readonly Device[], id: string | null): boolean =>
+    id === "" ? list.length > 0 : list.some((device) => device.id === id);
+  const camera = problem.what !== "microphone" && has(devices.cameras, wanted.camera);
+  const microphone = problem.what !== "camera" && has(devices.microphones, wanted.microphone);
+  return camera || microphone;
 }
 
 /** What a screen reader says after a change; null is nothing. */
