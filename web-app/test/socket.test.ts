@@ -74,7 +74,7 @@ describe("the socket", () => {
   });
 
   it("blames what is in between only after several failures in a row", async () => {
-    const { socket, opened, states } = world({ status: 426, details: "" });
+    const { socket, opened, states } = world({ status: 400, details: "" });
     socket.start();
     const phases: (string | undefined)[] = [];
     for (let round = 0; round < 4; round += 1) {

@@ -11,7 +11,7 @@ describe("words", () => {
     const problems: Problem[] = [
       { kind: "refused", status: 401, details: "login needed" },
       { kind: "refused", status: 403, details: "origin not allowed" },
-      { kind: "refused", status: 426, details: "" },
+      { kind: "refused", status: 400, details: "" },
       { kind: "requestRefused", details: "no" },
       { kind: "insecureContext" },
       { kind: "captureDenied", what: "both" },

@@ -2,7 +2,7 @@
 
 export type Problem =
   /** The server does not let this browser in. */
-  | { readonly kind: "refused"; readonly status: 401 | 403 | 426; readonly details: string }
+  | { readonly kind: "refused"; readonly status: 400 | 401 | 403; readonly details: string }
   /** The server refused one request. */
   | { readonly kind: "requestRefused"; readonly details: string }
   /** Camera and microphone exist on secure pages only. */

@@ -3,10 +3,10 @@
 // on this socket, so that all it has to do is to be there again soon.
 
 /**
- * Why there is no WebSocket: no login (401), a foreign page (403), or the server can be reached
- * and would let us in, but the WebSocket does not get through (426).
+ * Why there is no WebSocket, as the server says over HTTP: no login (401), a foreign page (403), or
+ * nothing but that this was no handshake (400), so that something in between keeps it back.
  */
-export type Refusal = { readonly status: 401 | 403 | 426; readonly details: string };
+export type Refusal = { readonly status: 400 | 401 | 403; readonly details: string };
 
 export type SocketState =
   | { readonly phase: "connecting" }
@@ -129,7 +129,7 @@ export class Socket {
     const refusal = await this.#network.probe(this.#url);
     const overtaken = timer !== this.#timer || this.#ws !== null || !this.#running;
     if (!refusal || overtaken) return;
-    if (refusal.status === 426 && this.#failures < BLOCKED_AFTER_FAILURES) return;
+    if (refusal.status === 400 && this.#failures < BLOCKED_AFTER_FAILURES) return;
     this.#events.stateChanged({
       phase: "refused",
       refusal,
@@ -166,7 +166,7 @@ async function probeOverHttp(url: string): Promise<Refusal | null> {
       signal: AbortSignal.timeout(5_000),
     });
     const { status } = response;
-    if (status !== 401 && status !== 403 && status !== 426) return null;
+    if (status !== 400 && status !== 401 && status !== 403) return null;
     return { status, details: (await response.text()).trim().slice(0, 300) };
   } catch {
     return null;

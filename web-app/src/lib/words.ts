@@ -111,7 +111,7 @@ export function bitrate(bps: number): string {
     : `${Math.round(bps / 1000)} kbit/s`;
 }
 
-function describeRefusal(status: 401 | 403 | 426, details: string): Words {
+function describeRefusal(status: 400 | 401 | 403, details: string): Words {
   switch (status) {
     case 401:
       return {
@@ -125,7 +125,7 @@ function describeRefusal(status: 401 | 403 | 426, details: string): Words {
         advice:
           `${sentence(details)} Whoever runs it can add --allowed-origin ${address()}.`.trim(),
       };
-    case 426:
+    case 400:
       return {
         title: "The connection does not get through",
         advice: `The server answers, but no WebSocket reaches it. A proxy in between must pass WebSockets on and keep the Host header, or the server needs --allowed-origin ${address()}.`,
