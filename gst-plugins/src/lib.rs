@@ -1,1 +1,58 @@
-//! Not written yet.
+//! GStreamer plugin `intercom`: a signaller for `webrtcsink` and `webrtcsrc` that reconnects,
+//! verifies and never takes media down with it.
+//!
+//! The stock elements are registered from here as well: their types cannot exist twice in one
+//! process, so this file takes the place of `libgstrswebrtc.so`. What the signaller decides is in
+//! `intercom-client`; this crate only translates.
+
+mod dtls;
+mod fingerprint;
+mod meta;
+mod sdp;
+mod signaller;
+
+use std::sync::LazyLock;
+
+use gst::glib;
+use tokio::runtime::{Builder, Runtime};
+
+pub use dtls::preheat_dtls;
+pub use gstrswebrtc::signaller::WebRTCSignallerRole;
+pub use signaller::{SessionFailure, Signaller, Stage};
+
+gst::plugin_define!(
+    intercom,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MPL",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_REPOSITORY"),
+    env!("BUILD_REL_DATE")
+);
+
+/// Ours, not upstream's: that one has a single thread, which its elements block now and then.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("intercom-signal")
+        .enable_all()
+        .build()
+        .expect("a process that cannot start one thread cannot run a pipeline either")
+});
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "intercomsignaller",
+        gst::DebugColorFlags::empty(),
+        Some("Intercom signaller"),
+    )
+});
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    // The stock signaller's TLS asks for a process-wide provider. An error means that there is one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    gstrswebrtc::webrtcsink::register(plugin)?;
+    gstrswebrtc::webrtcsrc::register(Some(plugin))
+}

@@ -1,0 +1,443 @@
+//! The GObject: properties, signals and the thread that emits them. What is done when, is decided
+//! in `intercom-client`.
+//!
+//! The elements call it with their locks held, so every method only queues; nothing is emitted but
+//! from the signaller's own thread, with none of its locks held.
+
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gst::glib;
+use gst::glib::subclass::Signal;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_webrtc::{WebRTCSDPType, WebRTCSessionDescription};
+use gstrswebrtc::signaller::prelude::*;
+use gstrswebrtc::signaller::{Signallable, WebRTCSignallerRole};
+use intercom_client::{
+    Client, Config, Driver, EndReason, Event, Events, PeerId, PermanentError, Private, Role,
+    SdpKind, SessionId, Target, Trust,
+};
+
+use super::failure::SessionFailure;
+use super::peer_connection::{self, News, PeerConnection};
+use super::sessions::Sessions;
+use crate::{CAT, RUNTIME, meta, sdp};
+
+const DEFAULT_URI: &str = "ws://127.0.0.1:8443";
+/// webrtcbin's own.
+const DEFAULT_LATENCY: u32 = 200;
+/// Field reports: who is not connected after 12 s will not be.
+const DEFAULT_NEGOTIATION_TIMEOUT: u32 = 12_000;
+
+/// The body of [`super::Signaller`].
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = super::Signaller)]
+pub struct Signaller {
+    #[property(name = "uri", type = String, get, set, member = uri)]
+    #[property(name = "cafile", type = Option<String>, get, set, member = cafile, nullable)]
+    #[property(name = "role", type = WebRTCSignallerRole, get, set, member = role,
+        builder(WebRTCSignallerRole::Consumer))]
+    #[property(name = "producer-peer-id", type = Option<String>, get, set,
+        member = producer_peer_id, nullable)]
+    #[property(name = "producer-name", type = Option<String>, get, set,
+        member = producer_name, nullable)]
+    #[property(name = "connect-to-first-producer", type = bool, get, set,
+        member = connect_to_first_producer, default = true)]
+    #[property(name = "latency", type = u32, get, set, member = latency,
+        default = DEFAULT_LATENCY)]
+    #[property(name = "negotiation-timeout", type = u32, get, set, member = negotiation_timeout,
+        default = DEFAULT_NEGOTIATION_TIMEOUT)]
+    settings: Mutex<Settings>,
+    /// webrtcsink asks: descriptions may be changed by its `munge-session-description`.
+    #[property(name = "manual-sdp-munging", type = bool, get = |_| false)]
+    _manual_sdp_munging: (),
+    #[property(name = "client-id", type = Option<String>, get)]
+    client_id: Mutex<Option<String>>,
+    run: Mutex<Option<Run>>,
+    /// The last run, stopped or not.
+    finished: Mutex<Arc<Finished>>,
+    sessions: Sessions,
+}
+
+struct Settings {
+    uri: String,
+    cafile: Option<String>,
+    role: WebRTCSignallerRole,
+    producer_peer_id: Option<String>,
+    producer_name: Option<String>,
+    connect_to_first_producer: bool,
+    latency: u32,
+    negotiation_timeout: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            uri: DEFAULT_URI.to_owned(),
+            cafile: None,
+            role: WebRTCSignallerRole::Consumer,
+            producer_peer_id: None,
+            producer_name: None,
+            connect_to_first_producer: true,
+            latency: DEFAULT_LATENCY,
+            negotiation_timeout: DEFAULT_NEGOTIATION_TIMEOUT,
+        }
+    }
+}
+
+/// From `start` to `stop`.
+struct Run {
+    client: Client,
+    finished: Arc<Finished>,
+}
+
+/// Whether a run's client has said goodbye.
+#[derive(Default)]
+struct Finished {
+    is: Mutex<bool>,
+    changed: Condvar,
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for Signaller {
+    const NAME: &'static str = "IntercomSignaller";
+    type Type = super::Signaller;
+    type ParentType = glib::Object;
+    type Interfaces = (Signallable,);
+}
+
+#[glib::derived_properties]
+impl ObjectImpl for Signaller {
+    fn signals() -> &'static [Signal] {
+        static SIGNALS: LazyLock<Vec<Signal>> = LazyLock::new(|| {
+            let text = str::static_type;
+            vec![
+                Signal::builder("connected").param_types([text()]).build(),
+                Signal::builder("disconnected").param_types([text(), u64::static_type()]).build(),
+                Signal::builder("refused").param_types([text()]).build(),
+                Signal::builder("session-failed").param_types([text(), text(), text()]).build(),
+            ]
+        });
+        SIGNALS.as_ref()
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        // Emitted by the elements: here we are just another listener.
+        self.obj().connect_closure(
+            "webrtcbin-ready",
+            false,
+            glib::closure!(|this: super::Signaller, id: &str, webrtcbin: gst::Element| {
+                this.imp().watch(id, &webrtcbin);
+            }),
+        );
+    }
+}
+
+impl SignallableImpl for Signaller {
+    fn start(&self) {
+        let mut run = lock(&self.run);
+        if run.is_some() {
+            return;
+        }
+        gst::info!(CAT, imp = self, "starting");
+        let (client, driver) = Client::new();
+        let finished = Arc::new(Finished::default());
+        *lock(&self.finished) = finished.clone();
+        *run = Some(Run { client, finished: finished.clone() });
+        drop(run);
+        let this = self.obj().downgrade();
+        let speaker = std::thread::Builder::new().name("intercom-events".into());
+        let spawned = speaker.spawn(move || {
+            speak(&this, driver, &finished);
+            finished.set();
+        });
+        if let Err(error) = spawned {
+            gst::error!(CAT, imp = self, "no thread for events: {error}");
+        }
+    }
+
+    fn stop(&self) {
+        let Some(run) = lock(&self.run).take() else { return };
+        gst::info!(CAT, imp = self, "stopping");
+        run.client.close();
+        *lock(&self.client_id) = None;
+        self.sessions.clear();
+    }
+
+    fn send_sdp(&self, session_id: &str, sdp: &WebRTCSessionDescription) {
+        let kind = match sdp.type_() {
+            WebRTCSDPType::Offer => SdpKind::Offer,
+            _ => SdpKind::Answer,
+        };
+        self.sessions.described(session_id, peer_connection::ufrag(sdp));
+        match sdp.sdp().as_text() {
+            Ok(text) => self.queue(session_id, |client, id| client.describe(id, kind, text)),
+            Err(error) => gst::error!(CAT, imp = self, "a description cannot be printed: {error}"),
+        }
+    }
+
+    fn add_ice(&self, session_id: &str, candidate: &str, m_line: u32, _mid: Option<String>) {
+        let candidate = candidate.to_owned();
+        self.queue(session_id, |client, id| client.add_candidate(id, candidate, m_line));
+    }
+
+    fn end_session(&self, session_id: &str) {
+        // The reason, if the end is ours, stays until `session-ended` has been emitted.
+        gst::debug!(CAT, imp = self, "session {session_id} ended by the element");
+        self.queue(session_id, Client::end_session);
+        self.sessions.end(session_id);
+    }
+}
+
+impl Signaller {
+    /// Ends a session at both ends and says why.
+    pub(super) fn abort(&self, session_id: &str, failure: SessionFailure) {
+        let text = failure.to_string();
+        if self.sessions.fail(session_id, failure) {
+            gst::warning!(CAT, imp = self, "session {session_id}: {text}");
+            self.queue(session_id, |client, id| client.abort_session(id, text));
+        }
+    }
+
+    pub(super) fn wait_closed(&self, timeout: Duration) -> bool {
+        let finished = lock(&self.finished).clone();
+        let is = lock(&finished.is);
+        let waited = finished.changed.wait_timeout_while(is, timeout, |is| !*is);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn queue(&self, session_id: &str, command: impl FnOnce(&Client, SessionId)) {
+        if let (Some(run), Some(id)) = (&*lock(&self.run), SessionId::new(session_id)) {
+            command(&run.client, id);
+        }
+    }
+
+    /// The configuration, with the meta that the element was given.
+    fn config(&self) -> Result<Config, PermanentError> {
+        let meta = self.obj().emit_by_name::<Option<gst::Structure>>("request-meta", &[]);
+        let settings = lock(&self.settings);
+        Ok(Config {
+            server: settings.uri.parse()?,
+            trust: settings
+                .cafile
+                .as_ref()
+                .map_or(Trust::System, |path| Trust::CaFile(path.into())),
+            role: settings.role()?,
+            meta: meta
+                .and_then(|meta| meta::to_json(&meta))
+                .and_then(|json| serde_json::value::to_raw_value(&json).ok()),
+        })
+    }
+
+    fn is_current(&self, finished: &Arc<Finished>) -> bool {
+        lock(&self.run).as_ref().is_some_and(|run| Arc::ptr_eq(&run.finished, finished))
+    }
+
+    fn watch(&self, given_id: &str, webrtcbin: &gst::Element) {
+        let latency = {
+            let settings = lock(&self.settings);
+            (settings.role != WebRTCSignallerRole::Producer).then_some(settings.latency)
+        };
+        let this = self.obj().downgrade();
+        let connection = PeerConnection::watch(webrtcbin, given_id, latency, move |peer, news| {
+            if let Some(this) = this.upgrade() {
+                this.imp().news(peer, news);
+            }
+        });
+        self.sessions.add_connection(connection);
+    }
+
+    fn news(&self, connection: &PeerConnection, news: News) {
+        let Some(session_id) = self.sessions.session_of(connection) else { return };
+        match news {
+            News::Up => self.sessions.up(&session_id),
+            News::Failed(failure) => self.abort(&session_id, failure),
+        }
+    }
+
+    fn begin(&self, session_id: &SessionId) {
+        let limit = Duration::from_millis(lock(&self.settings).negotiation_timeout.into());
+        let watchdog = (!limit.is_zero()).then(|| {
+            let (this, id) = (self.obj().downgrade(), session_id.to_string());
+            let task = RUNTIME.spawn(async move {
+                tokio::time::sleep(limit).await;
+                if let Some(this) = this.upgrade() {
+                    this.imp().too_late(&id, limit);
+                }
+            });
+            task.abort_handle()
+        });
+        self.sessions.begin(session_id.as_str(), watchdog);
+    }
+
+    fn too_late(&self, session_id: &str, limit: Duration) {
+        let stage = self.sessions.stage(session_id);
+        self.abort(session_id, SessionFailure::Timeout { stage, seconds: limit.as_secs() });
+    }
+}
+
+/// What the client tells, as signals. Only the events' thread calls these.
+impl Signaller {
+    fn tell(&self, event: Event) {
+        match event {
+            Event::Connected { peer_id } => self.connected(&peer_id),
+            Event::Disconnected { reason, retry_in } => {
+                let retry = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
+                gst::info!(CAT, imp = self, "not connected: {reason}; again in {retry} ms");
+                self.set_client_id(None);
+                self.emit("disconnected", &[&reason.to_string(), &retry]);
+            }
+            Event::Failed(error) => self.failed(&error),
+            Event::Refused { details } => {
+                gst::warning!(CAT, imp = self, "refused by the server: {details}");
+                self.emit("refused", &[&printable(&details)]);
+            }
+            Event::SessionRequested { session_id, peer_id, offer } => {
+                self.requested(&session_id, &peer_id, offer.as_deref());
+            }
+            Event::SessionStarted { session_id, peer_id } => {
+                self.begin(&session_id);
+                self.emit("session-started", &[&session_id.as_str(), &peer_id.as_str()]);
+            }
+            Event::Description { session_id, kind, sdp } => self.described(&session_id, kind, &sdp),
+            Event::Candidate { session_id, candidate, sdp_m_line_index } => {
+                let args: [&dyn ToValue; 4] =
+                    [&session_id.as_str(), &sdp_m_line_index, &None::<String>, &&*candidate];
+                let args = args.map(ToValue::to_value);
+                self.obj().emit_by_name_with_values("handle-ice", &args);
+            }
+            Event::SessionEnded { session_id, reason } => self.ended(&session_id, &reason),
+            Event::ProducerAdded { peer_id, meta, new } => {
+                let meta = meta::from_json(&meta);
+                self.emit("producer-added", &[&peer_id.as_str(), &meta, &new]);
+            }
+            Event::ProducerRemoved { peer_id, meta } => {
+                let meta = meta::from_json(&meta);
+                self.emit("producer-removed", &[&peer_id.as_str(), &meta]);
+            }
+        }
+    }
+
+    fn connected(&self, peer_id: &PeerId) {
+        gst::info!(CAT, imp = self, "registered as {peer_id}");
+        self.set_client_id(Some(peer_id.to_string()));
+        self.emit("connected", &[&peer_id.as_str()]);
+    }
+
+    fn failed(&self, error: &PermanentError) {
+        gst::error!(CAT, imp = self, "{error}");
+        self.set_client_id(None);
+        self.emit("error", &[&printable(&error.to_string())]);
+    }
+
+    fn requested(&self, session_id: &SessionId, peer_id: &PeerId, offer: Option<&str>) {
+        let offer = match offer.map(|text| parse(SdpKind::Offer, text)).transpose() {
+            Ok(offer) => offer,
+            Err(failure) => {
+                self.sessions.begin(session_id.as_str(), None);
+                return self.abort(session_id.as_str(), failure);
+            }
+        };
+        self.begin(session_id);
+        self.emit("session-requested", &[&session_id.as_str(), &peer_id.as_str(), &offer]);
+    }
+
+    fn described(&self, session_id: &SessionId, kind: SdpKind, text: &Private) {
+        match parse(kind, text) {
+            Ok(description) => {
+                self.emit("session-description", &[&session_id.as_str(), &description]);
+            }
+            Err(failure) => self.abort(session_id.as_str(), failure),
+        }
+    }
+
+    fn ended(&self, session_id: &SessionId, reason: &EndReason) {
+        gst::info!(CAT, imp = self, "session {session_id}: {reason}");
+        let failure = self.sessions.end(session_id.as_str()).or_else(|| match reason {
+            EndReason::Remote(_) | EndReason::Aborted(_) => None,
+            fault => Some(SessionFailure::Description(fault.to_string())),
+        });
+        if let Some(failure) = failure {
+            let text = printable(&failure.to_string());
+            self.emit("session-failed", &[&session_id.as_str(), &failure.code(), &text]);
+        }
+        self.obj().emit_by_name::<bool>("session-ended", &[&session_id.as_str()]);
+    }
+
+    fn set_client_id(&self, id: Option<String>) {
+        *lock(&self.client_id) = id;
+        self.obj().notify_client_id();
+    }
+
+    fn emit(&self, signal: &str, args: &[&dyn ToValue]) {
+        self.obj().emit_by_name::<()>(signal, args);
+    }
+}
+
+impl Settings {
+    fn role(&self) -> Result<Role, PermanentError> {
+        Ok(match self.role {
+            WebRTCSignallerRole::Producer => Role::Producer,
+            WebRTCSignallerRole::Listener => Role::Listener,
+            WebRTCSignallerRole::Consumer => match (&self.producer_peer_id, &self.producer_name) {
+                (Some(id), _) => Role::Consumer(Target::PeerId(
+                    PeerId::new(id).ok_or_else(|| PermanentError::UnknownPeer(id.clone()))?,
+                )),
+                (None, Some(name)) => Role::Consumer(Target::Name(name.clone())),
+                (None, None) if self.connect_to_first_producer => Role::Consumer(Target::First),
+                (None, None) => Role::Callee,
+            },
+        })
+    }
+}
+
+impl Finished {
+    fn set(&self) {
+        *lock(&self.is) = true;
+        self.changed.notify_all();
+    }
+}
+
+/// The events' thread: from `start` until the client has finished.
+fn speak(this: &glib::WeakRef<super::Signaller>, driver: Driver, finished: &Arc<Finished>) {
+    let Some(mut events) = begin_speaking(this, driver) else { return };
+    while let Some(event) = events.blocking_next() {
+        let Some(this) = this.upgrade() else { return };
+        // What was still on its way when `stop` was called is nobody's business any more.
+        if this.imp().is_current(finished) {
+            this.imp().tell(event);
+        }
+    }
+}
+
+fn begin_speaking(this: &glib::WeakRef<super::Signaller>, driver: Driver) -> Option<Events> {
+    let this = this.upgrade()?;
+    match this.imp().config() {
+        Ok(config) => Some(driver.start(config, RUNTIME.handle())),
+        Err(error) => {
+            this.imp().failed(&error);
+            None
+        }
+    }
+}
+
+fn parse(kind: SdpKind, text: &str) -> Result<WebRTCSessionDescription, SessionFailure> {
+    let (kind, text) = match kind {
+        SdpKind::Offer => (WebRTCSDPType::Offer, sdp::usable_offer(text, gst::version())),
+        SdpKind::Answer => (WebRTCSDPType::Answer, text.into()),
+    };
+    let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes())
+        .map_err(|error| SessionFailure::Description(error.to_string()))?;
+    Ok(WebRTCSessionDescription::new(kind, sdp))
+}
+
+/// A stranger's words, fit for C.
+fn printable(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

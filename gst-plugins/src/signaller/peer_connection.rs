@@ -1,0 +1,241 @@
+//! What is done to every webrtcbin: settings that the elements do not offer, and the check of who
+//! is at the other end.
+//!
+//! Everything here runs in webrtcbin's own threads, so it looks and notes; ending a session is
+//! queued.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use gst::glib;
+use gst::prelude::*;
+use gst_webrtc::{
+    WebRTCDTLSTransport, WebRTCDTLSTransportState, WebRTCICEConnectionState,
+    WebRTCPeerConnectionState, WebRTCRTPTransceiver, WebRTCSCTPTransport, WebRTCSessionDescription,
+};
+
+use super::failure::{SessionFailure, Stage};
+use crate::CAT;
+use crate::fingerprint::{self, FingerprintError};
+
+/// A webrtcbin that is watched.
+pub(super) struct PeerConnection {
+    webrtcbin: glib::WeakRef<gst::Element>,
+    /// The id that came with it: the session's from webrtcsrc, the peer's from webrtcsink.
+    given_id: String,
+    ufrag: OnceLock<String>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    stage: Stage,
+    /// Already watched; a bundle has one for all.
+    transports: Vec<glib::WeakRef<WebRTCDTLSTransport>>,
+}
+
+/// What a webrtcbin has come to.
+pub(super) enum News {
+    Up,
+    Failed(SessionFailure),
+}
+
+impl PeerConnection {
+    /// Sets the webrtcbin up and watches it. `latency` is that of the jitter buffer, milliseconds.
+    pub(super) fn watch(
+        webrtcbin: &gst::Element,
+        given_id: &str,
+        latency: Option<u32>,
+        tell: impl Fn(&PeerConnection, News) + Clone + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        if let Some(latency) = latency {
+            webrtcbin.set_property("latency", latency);
+        }
+        notice_dead_peers(webrtcbin);
+        let connection = Arc::new(Self {
+            webrtcbin: webrtcbin.downgrade(),
+            given_id: given_id.to_owned(),
+            ufrag: OnceLock::new(),
+            progress: Mutex::default(),
+        });
+        let (ice, ice_tell) = (connection.clone(), tell.clone());
+        webrtcbin.connect_notify(Some("ice-connection-state"), move |webrtcbin, _| {
+            ice.ice_changed(webrtcbin, &ice_tell);
+        });
+        let whole = connection.clone();
+        webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
+            whole.connection_changed(webrtcbin, &tell);
+        });
+        connection
+    }
+
+    pub(super) fn given_id(&self) -> &str {
+        &self.given_id
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.webrtcbin.upgrade().is_some()
+    }
+
+    /// `ice-ufrag` of the local description, once there is one.
+    pub(super) fn ufrag(&self) -> Option<&str> {
+        self.ufrag.get().map(String::as_str)
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.progress().stage
+    }
+
+    fn ice_changed(
+        self: &Arc<Self>,
+        webrtcbin: &gst::Element,
+        tell: &(impl Fn(&Self, News) + Clone + Send + Sync + 'static),
+    ) {
+        use WebRTCICEConnectionState as Ice;
+        self.find_ufrag(webrtcbin);
+        match webrtcbin.property::<Ice>("ice-connection-state") {
+            Ice::New => {}
+            Ice::Checking => self.reached(Stage::Connecting),
+            Ice::Connected | Ice::Completed => self.reached(Stage::Securing),
+            Ice::Failed => return tell(self, News::Failed(SessionFailure::Connection)),
+            _ => return,
+        }
+        // DTLS begins after ICE: from here on its end is noticed in the thread that reaches it,
+        // before the first packet is let through.
+        for transport in transports(webrtcbin) {
+            if self.is_new(&transport) {
+                let (connection, tell) = (self.clone(), tell.clone());
+                transport.connect_state_notify(move |_| connection.secured(&tell));
+            }
+        }
+    }
+
+    fn connection_changed(&self, webrtcbin: &gst::Element, tell: &impl Fn(&Self, News)) {
+        use WebRTCPeerConnectionState as Whole;
+        self.find_ufrag(webrtcbin);
+        match webrtcbin.property::<Whole>("connection-state") {
+            Whole::Connected => self.secured(tell),
+            Whole::Failed => tell(self, News::Failed(SessionFailure::Connection)),
+            _ => {}
+        }
+    }
+
+    /// Checks who is at the other end, when all transports have their keys.
+    fn secured(&self, tell: &impl Fn(&Self, News)) {
+        let Some(webrtcbin) = self.webrtcbin.upgrade() else { return };
+        if self.stage() == Stage::Up {
+            return;
+        }
+        let transports = transports(&webrtcbin);
+        let is_ready =
+            |dtls: &WebRTCDTLSTransport| dtls.state() == WebRTCDTLSTransportState::Connected;
+        if !transports.iter().any(is_ready) {
+            return;
+        }
+        self.find_ufrag(&webrtcbin);
+        let mut ready = transports.iter().filter(|dtls| is_ready(dtls));
+        match ready.try_for_each(|dtls| verify(&webrtcbin, dtls)) {
+            Ok(()) if transports.iter().all(is_ready) => {
+                gst::info!(CAT, obj = webrtcbin, "the other end is who it says");
+                self.reached(Stage::Up);
+                tell(self, News::Up);
+            }
+            Ok(()) => {}
+            Err(error) => {
+                gst::error!(CAT, obj = webrtcbin, "{error}");
+                silence(&webrtcbin);
+                tell(self, News::Failed(SessionFailure::Fingerprint(error.to_string())));
+            }
+        }
+    }
+
+    fn find_ufrag(&self, webrtcbin: &gst::Element) {
+        if self.ufrag.get().is_none()
+            && let Some(description) = description(webrtcbin, "local-description")
+            && let Some(found) = ufrag(&description)
+        {
+            let _ = self.ufrag.set(found);
+        }
+    }
+
+    fn reached(&self, stage: Stage) {
+        let mut progress = self.progress();
+        progress.stage = progress.stage.max(stage);
+    }
+
+    fn is_new(&self, transport: &WebRTCDTLSTransport) -> bool {
+        let mut progress = self.progress();
+        let known =
+            progress.transports.iter().any(|known| known.upgrade().as_ref() == Some(transport));
+        if !known {
+            progress.transports.push(transport.downgrade());
+        }
+        !known
+    }
+
+    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `ice-ufrag` of a description's first m-line.
+pub(super) fn ufrag(description: &WebRTCSessionDescription) -> Option<String> {
+    let sdp = description.sdp();
+    sdp.medias().find_map(|media| media.attribute_val("ice-ufrag")).map(str::to_owned)
+}
+
+/// With GStreamer 1.22 a peer that vanishes is not noticed in minutes, unless libnice goes on with
+/// its connectivity checks: then ICE fails after some 45 s.
+fn notice_dead_peers(webrtcbin: &gst::Element) {
+    let agent = object(webrtcbin, "ice-agent").and_then(|ice| object(&ice, "agent"));
+    match agent {
+        Some(agent) if agent.has_property_with_type("keepalive-conncheck", bool::static_type()) => {
+            agent.set_property("keepalive-conncheck", true);
+        }
+        _ => gst::debug!(CAT, obj = webrtcbin, "the ICE agent has no keepalive-conncheck"),
+    }
+}
+
+fn object(of: &impl IsA<glib::Object>, property: &str) -> Option<glib::Object> {
+    of.find_property(property)?;
+    of.property_value(property).get::<Option<glib::Object>>().ok().flatten()
+}
+
+fn verify(webrtcbin: &gst::Element, dtls: &WebRTCDTLSTransport) -> Result<(), FingerprintError> {
+    let certificate = dtls.remote_certificate().ok_or(FingerprintError::NoCertificate)?;
+    let description = description(webrtcbin, "remote-description")
+        .and_then(|description| description.sdp().as_text().ok())
+        .ok_or(FingerprintError::NoFingerprint)?;
+    fingerprint::verify(&certificate, &description)
+}
+
+fn description(webrtcbin: &gst::Element, name: &str) -> Option<WebRTCSessionDescription> {
+    webrtcbin.property::<Option<WebRTCSessionDescription>>(name)
+}
+
+/// The DTLS transports of all m-lines, each once.
+fn transports(webrtcbin: &gst::Element) -> Vec<WebRTCDTLSTransport> {
+    let transceivers = (0..).map_while(|index: i32| {
+        webrtcbin.emit_by_name::<Option<WebRTCRTPTransceiver>>("get-transceiver", &[&index])
+    });
+    let media = transceivers.filter_map(|transceiver| transceiver.receiver()?.transport());
+    let data = webrtcbin
+        .property::<Option<WebRTCSCTPTransport>>("sctp-transport")
+        .and_then(|sctp| sctp.transport());
+    let mut transports = Vec::new();
+    for transport in media.chain(data) {
+        if !transports.contains(&transport) {
+            transports.push(transport);
+        }
+    }
+    transports
+}
+
+/// From this moment on nothing goes through, in either direction, until the session is gone.
+fn silence(webrtcbin: &gst::Element) {
+    for pad in webrtcbin.pads() {
+        pad.add_probe(gst::PadProbeType::DATA_DOWNSTREAM, |_, _| gst::PadProbeReturn::Drop);
+    }
+    webrtcbin.connect_pad_added(|_, pad| {
+        pad.add_probe(gst::PadProbeType::DATA_DOWNSTREAM, |_, _| gst::PadProbeReturn::Drop);
+    });
+}

@@ -1,0 +1,114 @@
+//! The sessions that this signaller watches over: which webrtcbin belongs to which, which has
+//! failed and why, and which is still within its deadline.
+//!
+//! Its lock is held for table look-ups only, never while anything is called.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::AbortHandle;
+
+use super::failure::{SessionFailure, Stage};
+use super::peer_connection::PeerConnection;
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Sessions {
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    sessions: HashMap<String, Session>,
+    /// webrtcsink names the peer, not the session, when it shows a webrtcbin; which one it was is
+    /// known once it has a local description.
+    connections: Vec<Arc<PeerConnection>>,
+}
+
+struct Session {
+    watchdog: Option<AbortHandle>,
+    /// `ice-ufrag` of the description that we sent: found again in the webrtcbin.
+    ufrag: Option<String>,
+    failure: Option<SessionFailure>,
+}
+
+impl Sessions {
+    pub(super) fn begin(&self, session_id: &str, watchdog: Option<AbortHandle>) {
+        let session = Session { watchdog, ufrag: None, failure: None };
+        self.table().sessions.insert(session_id.to_owned(), session);
+    }
+
+    /// Forgets the session; says why it failed, if it did.
+    pub(super) fn end(&self, session_id: &str) -> Option<SessionFailure> {
+        let mut session = self.table().sessions.remove(session_id)?;
+        session.failure.take()
+    }
+
+    pub(super) fn clear(&self) {
+        *self.table() = Table::default();
+    }
+
+    pub(super) fn add_connection(&self, connection: Arc<PeerConnection>) {
+        let mut table = self.table();
+        table.connections.retain(|known| known.is_alive());
+        table.connections.push(connection);
+    }
+
+    /// Notes the `ice-ufrag` of a description that goes out for the session.
+    pub(super) fn described(&self, session_id: &str, ufrag: Option<String>) {
+        if let Some(session) = self.table().sessions.get_mut(session_id) {
+            session.ufrag = ufrag;
+        }
+    }
+
+    /// Notes why the session ends; `false` if it is not there or has failed before.
+    pub(super) fn fail(&self, session_id: &str, failure: SessionFailure) -> bool {
+        let mut table = self.table();
+        let Some(session) = table.sessions.get_mut(session_id) else { return false };
+        session.failure.replace(failure).is_none()
+    }
+
+    /// Media can flow: the deadline is met.
+    pub(super) fn up(&self, session_id: &str) {
+        if let Some(session) = self.table().sessions.get_mut(session_id) {
+            session.watchdog.take().inspect(AbortHandle::abort);
+        }
+    }
+
+    /// The session that a webrtcbin belongs to.
+    pub(super) fn session_of(&self, connection: &PeerConnection) -> Option<String> {
+        let table = self.table();
+        if table.sessions.contains_key(connection.given_id()) {
+            return Some(connection.given_id().to_owned());
+        }
+        let ufrag = connection.ufrag()?;
+        let mut sessions = table.sessions.iter();
+        sessions
+            .find(|(_, session)| session.ufrag.as_deref() == Some(ufrag))
+            .map(|(id, _)| id.clone())
+    }
+
+    /// How far the session has come.
+    pub(super) fn stage(&self, session_id: &str) -> Stage {
+        let table = self.table();
+        let ufrag = table.sessions.get(session_id).and_then(|session| session.ufrag.as_deref());
+        let mut connections = table.connections.iter();
+        connections
+            .find(|known| {
+                known.given_id() == session_id || (ufrag.is_some() && known.ufrag() == ufrag)
+            })
+            .map_or(Stage::Describing, |connection| connection.stage())
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.abort();
+        }
+    }
+}
