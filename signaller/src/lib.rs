@@ -1,1 +1,256 @@
-//! Not written yet.
+//! The signalling server: wires sockets, HTTP, the dialect and the hub together.
+//!
+//! The only place that knows all of its rooms. [`Server`] is the whole program without its command
+//! line, so that tests start it as `main` does.
+
+mod config;
+mod conn;
+mod dialect;
+mod http;
+mod hub_task;
+mod link;
+mod listen;
+pub mod telemetry;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use intercom_pki::Change;
+use rustls::ServerConfig;
+use signaller_core::Limits;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tower::ServiceExt;
+use tracing::{info, warn};
+
+pub use config::{Cli, Command, Config, ConfigError, Serve};
+pub use conn::{MAX_MESSAGE_LEN, Timing};
+pub use listen::admission::Level;
+pub use listen::tls::{Identity, TlsError, What};
+
+use hub_task::HubHandle;
+use link::{Link, Side};
+use listen::admission::Policy;
+use listen::upgrade::{self, NoUpgrade, Upgrades};
+
+/// How long all peers together may take to take note of the end.
+const LAST_FAREWELL: Duration = Duration::from_secs(3);
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<Address>,
+    listeners: Vec<JoinHandle<()>>,
+    hub: HubHandle,
+    /// Its seats are all free when the last connection is gone.
+    room: Arc<Semaphore>,
+    max_clients: u32,
+}
+
+/// Where a server listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// `https` or `http`.
+    pub scheme: &'static str,
+    /// With the port that the system chose if it was to.
+    pub socket: SocketAddr,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The certificate or its key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Our own CA.
+    #[error(transparent)]
+    Pki(#[from] intercom_pki::EnsureError),
+    /// The address.
+    #[error("cannot listen on {address}: {source}{}", hint(source))]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// 2 for what the owner has to set right, 1 for what may pass.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Tls(_) | Self::Pki(_) => 2,
+            Self::Listen { .. } => 1,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.socket)
+    }
+}
+
+impl Server {
+    /// Starts serving; needs a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing listens then.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let (tls, ca) = identity(&config)?;
+        let main = open(config.listen)?;
+        let plain = config.plain.map(open).transpose()?;
+
+        let hub = hub_task::spawn(Limits::default());
+        let room = Arc::new(Semaphore::new(config.max_clients as usize));
+        let app = App::new(&config, hub.clone(), Arc::clone(&room), ca);
+        let mut server = Self {
+            addresses: Vec::new(),
+            listeners: Vec::new(),
+            hub,
+            room,
+            max_clients: config.max_clients,
+        };
+        server
+            .add("https", config.listen, main, |main| listen::serve_main(main, tls, app.clone()))?;
+        if let (Some(plain), Some(address)) = (plain, config.plain) {
+            server.add("http", address, plain, |plain| listen::serve_plain(plain, app))?;
+        }
+        Ok(server)
+    }
+
+    /// Where it listens, the main port first.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Takes leave of every peer with a Close frame, and returns when they have it.
+    pub async fn stop(self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+        self.hub.stop().await;
+        let everybody = self.room.acquire_many(self.max_clients);
+        if timeout(LAST_FAREWELL, everybody).await.is_err() {
+            info!("some peers did not take note of the end");
+        }
+    }
+
+    fn add<F>(
+        &mut self,
+        scheme: &'static str,
+        address: SocketAddr,
+        listener: TcpListener,
+        serve: impl FnOnce(TcpListener) -> F,
+    ) -> Result<(), StartError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let socket =
+            listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+        self.addresses.push(Address { scheme, socket });
+        self.listeners.push(tokio::spawn(serve(listener)));
+        Ok(())
+    }
+}
+
+/// Answers every request: WebSockets first, the site for its side of the port otherwise.
+#[derive(Clone)]
+struct App {
+    upgrades: Upgrades,
+    full: axum::Router,
+    plain: axum::Router,
+}
+
+impl App {
+    fn new(config: &Config, hub: HubHandle, room: Arc<Semaphore>, ca: Option<Bytes>) -> Self {
+        let policy = Policy {
+            anonymous: config.anonymous,
+            local_peers: config.local_peers,
+            allowed_origins: config.allowed_origins.clone(),
+        };
+        let site = http::Site { hub: hub.clone(), ca };
+        Self {
+            upgrades: Upgrades { hub, policy: Arc::new(policy), room, timing: config.timing },
+            full: http::full(site.clone()),
+            plain: http::plain(site),
+        }
+    }
+
+    async fn route(&self, link: Link, mut request: Request<Incoming>) -> Response<Body> {
+        if upgrade::is_wanted(&request) {
+            match self.upgrades.upgrade(link, &mut request) {
+                Ok(response) => return response,
+                Err(NoUpgrade::Refused(status, words)) => {
+                    return (status, format!("{words}\n")).into_response();
+                }
+                Err(NoUpgrade::BelongsOnTls) => {}
+            }
+        }
+        let site = match link.side {
+            Side::Tls | Side::Plain => &self.full,
+            Side::MainPlain => &self.plain,
+        };
+        match site.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl listen::App for App {
+    async fn answer(&self, link: Link, request: Request<Incoming>) -> Response<Body> {
+        http::secure(self.route(link, request).await)
+    }
+}
+
+/// The TLS side's settings, and our CA's certificate if it is ours.
+fn identity(config: &Config) -> Result<(Arc<ServerConfig>, Option<Bytes>), StartError> {
+    if let Some(identity) = &config.identity {
+        return Ok((listen::tls::load(identity)?, None));
+    }
+    let dir = config.data_dir.join("pki");
+    let made = intercom_pki::ensure_server(&dir)?;
+    report(&made);
+    let intercom_pki::Files { server: cert, server_key: key, ca: file, .. } = made.files;
+    let tls = listen::tls::load(&Identity::Pem { cert, key })?;
+    let ca = std::fs::read(&file).map_err(|source| TlsError::Unreadable { file, source })?;
+    Ok((tls, Some(ca.into())))
+}
+
+fn report(made: &intercom_pki::Server) {
+    match made.change {
+        Change::Kept => {}
+        Change::Issued => info!("issued a new certificate for this server"),
+        Change::MadeCa => {
+            info!("made a CA; {} is what browsers and phones must trust", made.files.ca.display());
+        }
+    }
+    if !made.lacking.is_empty() {
+        let names: Vec<_> = made.lacking.iter().map(ToString::to_string).collect();
+        warn!("the CA may not vouch for {}: browsers refuse to open them", names.join(", "));
+    }
+}
+
+fn open(address: SocketAddr) -> Result<TcpListener, StartError> {
+    listen::bind::listen(address).map_err(|source| StartError::Listen { address, source })
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; stop the other program or choose another port",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
+        _ => "",
+    }
+}

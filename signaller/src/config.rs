@@ -1,0 +1,281 @@
+//! The command line and its `INTERCOM_…` variables, parsed into what the server needs.
+//!
+//! Nothing behind this module checks a setting again.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+use crate::conn::Timing;
+use crate::listen::admission::Level;
+use crate::listen::tls::Identity;
+use crate::telemetry::LogFormat;
+
+/// The signalling server and web host of gst-intercom.
+#[derive(Debug, Parser)]
+#[command(name = "intercom-signaller", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the web app and the signalling of peers until stopped.
+    Serve(Serve),
+}
+
+/// How to serve.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Main port: TLS, and plain text for local peers
+    #[arg(long, env = "INTERCOM_LISTEN", value_name = "ADDR", default_value = "[::]:8443")]
+    listen: SocketAddr,
+
+    /// A second port without TLS, for tests and trusted proxies
+    #[arg(long, env = "INTERCOM_PLAIN", value_name = "ADDR")]
+    plain: Option<SocketAddr>,
+
+    /// Where the server keeps what it makes, such as its CA [default: ~/.local/share/gst-intercom]
+    #[arg(long, env = "INTERCOM_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Certificate chain (PEM, leaf first) or a .p12 file, instead of one by our own CA
+    #[arg(long, env = "INTERCOM_CERT", value_name = "FILE")]
+    cert: Option<PathBuf>,
+
+    /// The certificate's key (PEM)
+    #[arg(long, env = "INTERCOM_KEY", value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+
+    /// File with the password of the .p12 file
+    #[arg(long, env = "INTERCOM_CERT_PASSWORD_FILE", value_name = "FILE", requires = "cert")]
+    cert_password_file: Option<PathBuf>,
+
+    /// Web origin whose pages may connect, besides our own; several with several flags or commas
+    #[arg(long, env = "INTERCOM_ALLOWED_ORIGIN", value_name = "URL", value_delimiter = ',')]
+    allowed_origin: Vec<WebOrigin>,
+
+    /// What clients without a login may do
+    #[arg(long, env = "INTERCOM_ANONYMOUS", value_name = "LEVEL", default_value = "deny")]
+    anonymous: LevelArg,
+
+    /// What programs on this machine may do without TLS on the main port
+    #[arg(long, env = "INTERCOM_LOCAL_PEERS", value_name = "LEVEL", default_value = "deny")]
+    local_peers: LevelArg,
+
+    /// How many clients may be connected at a time
+    #[arg(long, env = "INTERCOM_MAX_CLIENTS", value_name = "N", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_clients: u32,
+
+    /// How the log on stderr looks; INTERCOM_LOG chooses what is in it
+    #[arg(long, env = "INTERCOM_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// Everything the server needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Main port.
+    pub listen: SocketAddr,
+    /// Port without TLS.
+    pub plain: Option<SocketAddr>,
+    /// Where the server keeps what it makes.
+    pub data_dir: PathBuf,
+    /// A certificate from elsewhere; `None` for one by our own CA.
+    pub identity: Option<Identity>,
+    /// Origins besides our own.
+    pub allowed_origins: Vec<url::Origin>,
+    /// What clients without a login may do.
+    pub anonymous: Level,
+    /// What programs on this machine may do without TLS.
+    pub local_peers: Level,
+    /// How many may be connected.
+    pub max_clients: u32,
+    /// Pings and deadlines of a connection.
+    pub timing: Timing,
+}
+
+/// Settings that do not go together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A PEM certificate alone.
+    #[error("--cert needs --key as well, unless it is a .p12 file")]
+    KeyMissing,
+    /// A `.p12` file has its key inside.
+    #[error("--key does not go with a .p12 file, which has its key inside")]
+    KeyTwice,
+    /// Only `.p12` files have one.
+    #[error("--cert-password-file goes with a .p12 file; a PEM key must be unencrypted")]
+    PasswordForPem,
+    /// No flag, and nothing to derive it from.
+    #[error("say where to keep data: --data-dir DIR (neither STATE_DIRECTORY nor HOME is set)")]
+    NoDataDir,
+}
+
+impl Config {
+    /// The defaults of the command line, except for what every installation must choose.
+    pub fn new(listen: SocketAddr, data_dir: PathBuf) -> Self {
+        Self {
+            listen,
+            plain: None,
+            data_dir,
+            identity: None,
+            allowed_origins: Vec::new(),
+            anonymous: Level::Deny,
+            local_peers: Level::Deny,
+            max_clients: 1000,
+            timing: Timing::default(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new((Ipv6Addr::UNSPECIFIED, 8443).into(), "var".into())
+    }
+}
+
+impl Serve {
+    /// How the log looks; needed before anything can be logged.
+    pub fn log_format(&self) -> LogFormat {
+        self.log_format
+    }
+}
+
+impl TryFrom<Serve> for Config {
+    type Error = ConfigError;
+
+    fn try_from(args: Serve) -> Result<Self, ConfigError> {
+        let data_dir = args.data_dir.or_else(default_data_dir).ok_or(ConfigError::NoDataDir)?;
+        Ok(Self {
+            listen: args.listen,
+            plain: args.plain,
+            data_dir,
+            identity: identity(args.cert, args.key, args.cert_password_file)?,
+            allowed_origins: args.allowed_origin.into_iter().map(|WebOrigin(url)| url).collect(),
+            anonymous: args.anonymous.into(),
+            local_peers: args.local_peers.into(),
+            max_clients: args.max_clients,
+            timing: Timing::default(),
+        })
+    }
+}
+
+fn identity(
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    password_file: Option<PathBuf>,
+) -> Result<Option<Identity>, ConfigError> {
+    let Some(cert) = cert else { return Ok(None) };
+    let extension = cert.extension().unwrap_or_default();
+    let is_p12 = extension.eq_ignore_ascii_case("p12") || extension.eq_ignore_ascii_case("pfx");
+    match (is_p12, key, password_file) {
+        (true, None, password_file) => Ok(Some(Identity::Pkcs12 { file: cert, password_file })),
+        (true, Some(_), _) => Err(ConfigError::KeyTwice),
+        (false, Some(key), None) => Ok(Some(Identity::Pem { cert, key })),
+        (false, None, _) => Err(ConfigError::KeyMissing),
+        (false, Some(_), Some(_)) => Err(ConfigError::PasswordForPem),
+    }
+}
+
+/// systemd's state directory, else the user's (XDG base directory specification).
+fn default_data_dir() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("STATE_DIRECTORY")
+        .or_else(|| set("XDG_DATA_HOME").map(|dir| dir.join("gst-intercom")))
+        .or_else(|| set("HOME").map(|home| home.join(".local/share/gst-intercom")))
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LevelArg {
+    /// Nothing
+    Deny,
+    /// See who is there, watch and listen
+    Watch,
+    /// Send media as well
+    Full,
+}
+
+impl From<LevelArg> for Level {
+    fn from(arg: LevelArg) -> Self {
+        match arg {
+            LevelArg::Deny => Self::Deny,
+            LevelArg::Watch => Self::Watch,
+            LevelArg::Full => Self::Full,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct WebOrigin(url::Origin);
+
+impl FromStr for WebOrigin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let example = "an origin looks like https://pages.example:8443";
+        let url = Url::parse(text).map_err(|error| format!("{error}; {example}"))?;
+        let is_origin = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty();
+        if is_origin { Ok(Self(url.origin())) } else { Err(example.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Config, String> {
+        let args = ["intercom-signaller", "serve", "--data-dir", "d"].iter().chain(args);
+        let cli = Cli::try_parse_from(args).map_err(|error| error.to_string())?;
+        let Command::Serve(serve) = cli.command;
+        Config::try_from(serve).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_is_open_by_default() {
+        let config = parse(&[]).unwrap();
+        assert_eq!(config.listen, "[::]:8443".parse().unwrap());
+        assert_eq!((config.anonymous, config.local_peers), (Level::Deny, Level::Deny));
+        assert!(config.plain.is_none() && config.allowed_origins.is_empty());
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        let pem = parse(&["--cert", "c.pem", "--key", "k.pem"]).unwrap();
+        assert!(matches!(pem.identity, Some(Identity::Pem { .. })));
+        let p12 = parse(&["--cert", "c.P12", "--cert-password-file", "p"]).unwrap();
+        assert!(matches!(p12.identity, Some(Identity::Pkcs12 { .. })));
+        for (args, fault) in [
+            (&["--cert", "c.pem"][..], "--key"),
+            (&["--key", "k.pem"], "--cert"),
+            (&["--cert", "c.p12", "--key", "k.pem"], "inside"),
+            (&["--cert", "c.pem", "--key", "k", "--cert-password-file", "p"], ".p12"),
+        ] {
+            let error = parse(args).unwrap_err();
+            assert!(error.contains(fault), "{error}");
+        }
+    }
+
+    #[test]
+    fn origins_are_origins() {
+        let config = parse(&["--allowed-origin", "https://a.example,http://b.example:81"]).unwrap();
+        assert_eq!(config.allowed_origins.len(), 2);
+        for not in ["a.example", "https://a.example/path", "ftp://a.example", "https://u@a.example"]
+        {
+            assert!(parse(&["--allowed-origin", not]).is_err(), "{not}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The stock protocol (`docs/ref/gst.md`) ↔ the core.
+//!
+//! Holds what is a matter of this protocol alone: the version that a peer announced, and the check
+//! of descriptions before they go on. Who may do what is the core's to say.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use intercom_protocol::gst::{self, ClientMessage, PeerMessage, SdpKind, ServerMessage, Version};
+use intercom_protocol::sdp;
+use serde_json::value::RawValue;
+use signaller_core::{Listed, Notice, Payload, PeerId, Request, Role, SessionId, Status, Text};
+
+/// One connection's side of the protocol. Read by its reader while its writer prints.
+#[derive(Debug, Default)]
+pub(crate) struct Gst {
+    v1_1: AtomicBool,
+}
+
+impl Gst {
+    /// What a text message asks for; `None` when nothing is left for the hub to do.
+    pub(crate) fn read(&self, text: &str) -> Option<Request> {
+        match ClientMessage::parse(text) {
+            Ok(message) => self.request(message),
+            Err(fault) => Some(Request::Unreadable { fault: fault.to_string() }),
+        }
+    }
+
+    /// The text message that says this.
+    pub(crate) fn print(&self, notice: &Notice) -> String {
+        self.message(notice).print()
+    }
+
+    fn request(&self, message: ClientMessage<'_>) -> Option<Request> {
+        Some(match message {
+            ClientMessage::SetProtocolVersion { version } => {
+                self.v1_1.store(version == Version::V1_1, Ordering::Relaxed);
+                return None;
+            }
+            ClientMessage::SetPeerStatus { roles, meta } => Request::SetStatus(Status {
+                roles: roles_from_wire(&roles),
+                meta: meta.map(|meta| meta.get().into()),
+            }),
+            ClientMessage::StartSession { peer_id, offer } => start_session(&peer_id, offer),
+            ClientMessage::EndSession { session_id } => {
+                Request::EndSession { session: SessionId::parse(&session_id)?, error: None }
+            }
+            ClientMessage::EndSessionV1_1 { session_id, error } => Request::EndSession {
+                session: SessionId::parse(&session_id)?,
+                error: error.map(|error| error.into()),
+            },
+            ClientMessage::Peer(PeerMessage { session_id, payload }) => {
+                relay(SessionId::parse(&session_id)?, &payload)
+            }
+            ClientMessage::List => Request::ListProducers,
+            ClientMessage::ListConsumers => Request::ListConsumers,
+        })
+    }
+
+    fn message<'a>(&self, notice: &'a Notice) -> ServerMessage<'a> {
+        match notice {
+            Notice::Welcome { peer } => ServerMessage::Welcome { peer_id: id(peer) },
+            Notice::StatusChanged { peer, status } => ServerMessage::PeerStatusChanged {
+                roles: status.roles.iter().copied().map(role_to_wire).collect(),
+                meta: meta(status),
+                peer_id: id(peer),
+            },
+            Notice::SessionRequested { peer, session, offer } => ServerMessage::StartSession {
+                peer_id: id(peer),
+                session_id: session.to_string().into(),
+                offer: offer.as_deref().map(Cow::Borrowed),
+            },
+            Notice::SessionStarted { peer, session } => ServerMessage::SessionStarted {
+                peer_id: id(peer),
+                session_id: session.to_string().into(),
+            },
+            Notice::SessionEnded { session, error } => self.session_ended(*session, error.as_ref()),
+            Notice::Relayed { session, payload } => ServerMessage::Peer(PeerMessage {
+                session_id: session.to_string().into(),
+                payload: payload_to_wire(payload),
+            }),
+            Notice::Producers(peers) => ServerMessage::List { producers: listed(peers) },
+            Notice::Consumers(peers) => ServerMessage::ListConsumers { consumers: listed(peers) },
+            Notice::Refused(refusal) => {
+                ServerMessage::Error { details: refusal.to_string().into() }
+            }
+        }
+    }
+
+    /// A stock client that hears `endSessionV1_1` without having asked for it gives up.
+    fn session_ended<'a>(&self, session: SessionId, error: Option<&'a Text>) -> ServerMessage<'a> {
+        let session_id = session.to_string().into();
+        if self.v1_1.load(Ordering::Relaxed) {
+            let error = error.map(|error| Cow::Borrowed(&**error));
+            ServerMessage::EndSessionV1_1 { session_id, error }
+        } else {
+            ServerMessage::EndSession { session_id }
+        }
+    }
+}
+
+fn start_session(peer_id: &str, offer: Option<Cow<'_, str>>) -> Request {
+    match offer.as_deref().map(sdp::check) {
+        Some(Err(fault)) => Request::Unreadable { fault: fault.to_string() },
+        _ => Request::StartSession {
+            peer: PeerId::from(peer_id),
+            offer: offer.map(|offer| offer.into()),
+        },
+    }
+}
+
+fn relay(session: SessionId, payload: &gst::Payload<'_>) -> Request {
+    let payload = match payload {
+        gst::Payload::Sdp(sdp) => {
+            if let Err(fault) = sdp::check(&sdp.text) {
+                return Request::Spoil { session, fault: fault.to_string().into() };
+            }
+            let raw = Arc::from(sdp.raw.get());
+            match sdp.kind {
+                SdpKind::Offer => Payload::Offer(raw),
+                SdpKind::Answer => Payload::Answer(raw),
+            }
+        }
+        gst::Payload::Ice(ice) => Payload::Candidate(ice.raw.get().into()),
+    };
+    Request::Relay { session, payload }
+}
+
+fn payload_to_wire(payload: &Payload) -> gst::Payload<'_> {
+    let (kind, text) = match payload {
+        Payload::Offer(text) => (Some(SdpKind::Offer), text),
+        Payload::Answer(text) => (Some(SdpKind::Answer), text),
+        Payload::Candidate(text) => (None, text),
+    };
+    let raw = Cow::Borrowed(raw(text));
+    // The envelope is printed from `raw`; the other fields are for readers.
+    match kind {
+        Some(kind) => gst::Payload::Sdp(gst::Sdp { kind, text: Cow::Borrowed(""), raw }),
+        None => {
+            gst::Payload::Ice(gst::Ice { candidate: Cow::Borrowed(""), sdp_m_line_index: 0, raw })
+        }
+    }
+}
+
+fn listed(peers: &[Listed]) -> Vec<gst::Listed<'_>> {
+    peers
+        .iter()
+        .map(|Listed { peer, status }| gst::Listed { id: id(peer), meta: meta(status) })
+        .collect()
+}
+
+fn id(peer: &PeerId) -> Cow<'_, str> {
+    Cow::Borrowed(peer.as_str())
+}
+
+fn meta(status: &Status) -> gst::Meta<'_> {
+    status.meta.as_deref().map(|text| Cow::Borrowed(raw(text)))
+}
+
+/// The text was a raw value when it came in.
+fn raw(text: &str) -> &RawValue {
+    serde_json::from_str(text).unwrap_or(RawValue::NULL)
+}
+
+fn roles_from_wire(roles: &[gst::Role]) -> Vec<Role> {
+    let mut distinct = Vec::new();
+    for role in roles.iter().copied().map(role_from_wire) {
+        if !distinct.contains(&role) {
+            distinct.push(role);
+        }
+    }
+    distinct
+}
+
+fn role_from_wire(role: gst::Role) -> Role {
+    match role {
+        gst::Role::Producer => Role::Producer,
+        gst::Role::Listener => Role::Listener,
+        gst::Role::Consumer => Role::Consumer,
+    }
+}
+
+fn role_to_wire(role: Role) -> gst::Role {
+    match role {
+        Role::Producer => gst::Role::Producer,
+        Role::Listener => gst::Role::Listener,
+        Role::Consumer => gst::Role::Consumer,
+    }
+}

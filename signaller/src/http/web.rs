@@ -1,0 +1,68 @@
+//! The web app, as it was when the server was built.
+//!
+//! A server built without it works; its page then says how to build it.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+#[derive(RustEmbed)]
+#[folder = "../web-app/dist"]
+#[allow_missing = true]
+struct WebApp;
+
+const NOT_BUILT: &str = "This server was built without the web app: run `make web`, then build the \
+     server again.\n";
+
+/// The file behind a path; `/` is the page.
+pub(crate) async fn page(method: Method, uri: Uri, request: HeaderMap) -> Response {
+    if method != Method::GET && method != Method::HEAD {
+        let allowed = [(header::ALLOW, "GET, HEAD")];
+        return (StatusCode::METHOD_NOT_ALLOWED, allowed).into_response();
+    }
+    let path = match uri.path() {
+        "/" => "index.html",
+        path => path.trim_start_matches('/'),
+    };
+    match WebApp::get(path) {
+        Some(file) => answer(path, file, &request),
+        None if path == "index.html" => {
+            (StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT).into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response(),
+    }
+}
+
+fn answer(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
+    let tag = entity_tag(&file);
+    let known = request.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag.as_str());
+    let (status, body) = if known {
+        (StatusCode::NOT_MODIFIED, Body::empty())
+    } else {
+        (StatusCode::OK, Body::from(file.data))
+    };
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, file.metadata.mimetype()),
+        (header::CACHE_CONTROL, lifetime(path)),
+        (header::ETAG, &tag),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+fn entity_tag(file: &EmbeddedFile) -> String {
+    let hash = file.metadata.sha256_hash();
+    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+/// Vite names what is under `assets/` after its content.
+fn lifetime(path: &str) -> &'static str {
+    if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
+}

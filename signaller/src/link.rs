@@ -1,0 +1,52 @@
+//! Where a request came in: what the listener knows of it and every answer may depend on.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// Which of our doors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// TLS on the main port.
+    Tls,
+    /// Plain text on the main port.
+    MainPlain,
+    /// The listener of `--plain`.
+    Plain,
+}
+
+impl Side {
+    /// The scheme under which a browser reached it.
+    pub(crate) fn scheme(self) -> &'static str {
+        match self {
+            Self::Tls => "https",
+            Self::MainPlain | Self::Plain => "http",
+        }
+    }
+}
+
+/// Both ends of a socket. IPv4 addresses are IPv4 addresses, also on a dual-stack listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    pub(crate) side: Side,
+    pub(crate) local: IpAddr,
+    pub(crate) remote: IpAddr,
+}
+
+impl Link {
+    pub(crate) fn new(side: Side, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self { side, local: local.ip().to_canonical(), remote: remote.ip().to_canonical() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn mapped_addresses_are_canonical() {
+        let mapped: SocketAddr = "[::ffff:192.168.1.7]:5000".parse().unwrap();
+        let link = Link::new(Side::Tls, mapped, "[::1]:1".parse().unwrap());
+        assert_eq!(link.local, "192.168.1.7".parse::<IpAddr>().unwrap());
+        assert_eq!(link.remote, "::1".parse::<IpAddr>().unwrap());
+    }
+}

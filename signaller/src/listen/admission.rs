@@ -1,0 +1,205 @@
+//! Who may open a WebSocket, and what it may do then. A pure function of the request's head.
+//!
+//! Until there are logins: by where it comes from, and with the Origin check that keeps other web
+//! sites out of a browser's reach. Fails closed.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use signaller_core::Access;
+use url::Url;
+
+use crate::link::{Link, Side};
+
+/// What those without a login may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Nothing.
+    #[default]
+    Deny,
+    /// List, listen, consume.
+    Watch,
+    /// Produce as well.
+    Full,
+}
+
+/// What the server's owner allows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policy {
+    pub(crate) anonymous: Level,
+    pub(crate) local_peers: Level,
+    /// Besides our own.
+    pub(crate) allowed_origins: Vec<url::Origin>,
+}
+
+/// What comes of an upgrade request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Admit(Access),
+    /// Plain text on the main port is for local peers; others belong on its TLS side.
+    BelongsOnTls,
+    Refuse(StatusCode, &'static str),
+}
+
+const ANONYMOUS_DENIED: &str = "This server admits nobody without a login: \
+     start it with --anonymous watch or --anonymous full to change that.";
+const LOCAL_PEERS_DENIED: &str = "This server admits no local peers without TLS: \
+     start it with --local-peers watch or --local-peers full to change that.";
+const FOREIGN_ORIGIN: &str = "Pages of this origin may not connect: \
+     start the server with --allowed-origin ORIGIN to change that.";
+
+/// Headers that a proxy adds. Behind one, every client seems to be local.
+const FORWARDED: [&str; 5] =
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"];
+
+impl Policy {
+    /// Decides on one upgrade request.
+    pub(crate) fn judge(&self, link: Link, headers: &HeaderMap) -> Verdict {
+        if link.side == Side::MainPlain {
+            if !is_local_peer(link, headers) {
+                return Verdict::BelongsOnTls;
+            }
+            return admit(self.local_peers, LOCAL_PEERS_DENIED);
+        }
+        if !self.origin_passes(link, headers) {
+            return Verdict::Refuse(StatusCode::FORBIDDEN, FOREIGN_ORIGIN);
+        }
+        admit(self.anonymous, ANONYMOUS_DENIED)
+    }
+
+    /// No Origin, our own, or one that the owner listed.
+    fn origin_passes(&self, link: Link, headers: &HeaderMap) -> bool {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else { return true };
+        let Some(origin) = origin.to_str().ok().and_then(|text| Url::parse(text).ok()) else {
+            return false;
+        };
+        let origin = origin.origin();
+        let is_ours = || own_origin(link, headers).is_some_and(|own| own == origin);
+        origins.next().is_none()
+            && origin.is_tuple()
+            && (self.allowed_origins.contains(&origin) || is_ours())
+    }
+}
+
+fn admit(level: Level, denied: &'static str) -> Verdict {
+    match level {
+        Level::Deny => Verdict::Refuse(StatusCode::UNAUTHORIZED, denied),
+        Level::Watch => Verdict::Admit(Access::Watch),
+        Level::Full => Verdict::Admit(Access::Full),
+    }
+}
+
+fn is_local_peer(link: Link, headers: &HeaderMap) -> bool {
+    link.local.is_loopback()
+        && link.remote.is_loopback()
+        && !headers.contains_key(header::ORIGIN)
+        && !headers.keys().any(|name| FORWARDED.contains(&name.as_str()))
+}
+
+fn own_origin(link: Link, headers: &HeaderMap) -> Option<url::Origin> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    Some(Url::parse(&format!("{}://{host}", link.side.scheme())).ok()?.origin())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const LAN: &str = "192.168.1.7";
+
+    fn judge(policy: &Policy, side: Side, remote: &str, head: &[(&'static str, &str)]) -> Verdict {
+        let mut headers = HeaderMap::new();
+        for (name, value) in head {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let local = if remote == LAN { LAN } else { "127.0.0.1" };
+        let link = Link { side, local: local.parse().unwrap(), remote: remote.parse().unwrap() };
+        policy.judge(link, &headers)
+    }
+
+    fn open() -> Policy {
+        Policy {
+            anonymous: Level::Full,
+            local_peers: Level::Full,
+            allowed_origins: vec![Url::parse("https://pages.example").unwrap().origin()],
+        }
+    }
+
+    fn is_forbidden(verdict: &Verdict) -> bool {
+        matches!(verdict, Verdict::Refuse(StatusCode::FORBIDDEN, _))
+    }
+
+    #[test]
+    fn nobody_is_admitted_unless_the_owner_says_so() {
+        let closed = Policy::default();
+        for (side, flag) in [
+            (Side::Tls, "--anonymous"),
+            (Side::Plain, "--anonymous"),
+            (Side::MainPlain, "--local-peers"),
+        ] {
+            let Verdict::Refuse(status, words) = judge(&closed, side, "127.0.0.1", &[]) else {
+                panic!("{side:?} admits")
+            };
+            assert_eq!(status, StatusCode::UNAUTHORIZED);
+            assert!(words.contains(flag), "{words}");
+        }
+    }
+
+    #[test]
+    fn levels_become_access() {
+        let watch = Policy { anonymous: Level::Watch, ..Policy::default() };
+        assert_eq!(judge(&watch, Side::Tls, LAN, &[]), Verdict::Admit(Access::Watch));
+        assert_eq!(judge(&open(), Side::Tls, LAN, &[]), Verdict::Admit(Access::Full));
+    }
+
+    #[test]
+    fn plain_text_on_the_main_port_is_for_local_peers_only() {
+        let local = judge(&open(), Side::MainPlain, "127.0.0.1", &[]);
+        assert_eq!(local, Verdict::Admit(Access::Full));
+        assert_eq!(judge(&open(), Side::MainPlain, "::1", &[]), Verdict::Admit(Access::Full));
+        assert_eq!(judge(&open(), Side::MainPlain, LAN, &[]), Verdict::BelongsOnTls);
+        for name in FORWARDED.into_iter().chain(["origin"]) {
+            let verdict = judge(&open(), Side::MainPlain, "127.0.0.1", &[(name, "http://x")]);
+            assert_eq!(verdict, Verdict::BelongsOnTls, "{name}");
+        }
+    }
+
+    #[test]
+    fn pages_of_our_own_origin_may_connect() {
+        for (side, host, origin) in [
+            (Side::Tls, "door.local:8443", "https://door.local:8443"),
+            (Side::Tls, "door.local", "https://door.local:443"),
+            (Side::Tls, "[::1]:8443", "https://[::1]:8443"),
+            (Side::Tls, "Door.Local:8443", "https://door.local:8443"),
+            (Side::Plain, "127.0.0.1:9000", "http://127.0.0.1:9000"),
+            (Side::Tls, "door.local:8443", "https://pages.example"),
+        ] {
+            let verdict = judge(&open(), side, LAN, &[("host", host), ("origin", origin)]);
+            assert_eq!(verdict, Verdict::Admit(Access::Full), "{host} {origin}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_origins_may_not() {
+        for (side, host, origin) in [
+            (Side::Tls, "door.local:8443", "https://evil.example"),
+            (Side::Tls, "door.local:8443", "http://door.local:8443"),
+            (Side::Tls, "door.local:8443", "https://door.local"),
+            (Side::Tls, "door.local:8443", "https://door.local:8444"),
+            (Side::Tls, "door.local:8443", "null"),
+            (Side::Tls, "door.local:8443", ""),
+            (Side::Tls, "door.local:8443", "file:///etc/passwd"),
+            (Side::Plain, "127.0.0.1:9000", "https://127.0.0.1:9000"),
+            (Side::Tls, "", "https://door.local:8443"),
+        ] {
+            let verdict = judge(&open(), side, LAN, &[("host", host), ("origin", origin)]);
+            assert!(is_forbidden(&verdict), "{host} {origin}");
+        }
+        let twice = [
+            ("host", "door.local"),
+            ("origin", "https://door.local"),
+            ("origin", "https://evil.example"),
+        ];
+        assert!(is_forbidden(&judge(&open(), Side::Tls, LAN, &twice)));
+    }
+}

@@ -1,0 +1,150 @@
+//! Sockets: bind, accept, tell TLS from plain, and serve HTTP/1.1 on what comes out.
+//!
+//! What a request is answered is not decided here, except for WebSocket upgrades
+//! ([`upgrade`], [`admission`]). Nothing in the accept loop waits for a client.
+
+pub(crate) mod admission;
+pub(crate) mod bind;
+pub(crate) mod tls;
+pub(crate) mod upgrade;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, error, info};
+
+use crate::link::{Link, Side};
+
+/// For the first byte, for the TLS handshake, and for the head of each request.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// The longest request head, in bytes.
+const MAX_HEAD_LEN: usize = 16 * 1024;
+/// How long to leave the queue of the system alone when no more sockets can be had.
+const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
+/// The first byte of every TLS connection: a handshake record (RFC 8446, 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Answers a request.
+pub(crate) trait App: Clone + Send + Sync + 'static {
+    /// Never fails: an error is an answer too.
+    fn answer(
+        &self,
+        link: Link,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// The main port: TLS or plain by the first byte.
+pub(crate) async fn serve_main(listener: TcpListener, tls: Arc<ServerConfig>, app: impl App) {
+    accept_all(&listener, |socket| {
+        let (tls, app) = (TlsAcceptor::from(Arc::clone(&tls)), app.clone());
+        async move { serve_by_first_byte(socket, tls, app).await }
+    })
+    .await;
+}
+
+/// A port without TLS.
+pub(crate) async fn serve_plain(listener: TcpListener, app: impl App) {
+    accept_all(&listener, |socket| {
+        let app = app.clone();
+        async move {
+            let link = link(Side::Plain, &socket)?;
+            serve_http(socket, link, app).await;
+            Ok(())
+        }
+    })
+    .await;
+}
+
+/// Accepts for ever, each socket into a task of its own.
+async fn accept_all<F>(listener: &TcpListener, serve: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let mut exhausted = false;
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                if std::mem::take(&mut exhausted) {
+                    info!("sockets can be had again");
+                }
+                let served = serve(socket);
+                tokio::spawn(async move {
+                    if let Err(error) = served.await {
+                        debug!(%error, "socket dropped");
+                    }
+                });
+            }
+            Err(error) if is_exhaustion(&error) => {
+                if !std::mem::replace(&mut exhausted, true) {
+                    error!(
+                        "cannot accept connections: {error}; raise the limit of open files \
+                         (ulimit -n, LimitNOFILE=) or lower --max-clients"
+                    );
+                }
+                // Nothing tells when one becomes free.
+                tokio::time::sleep(OUT_OF_SOCKETS).await;
+            }
+            Err(error) => debug!(%error, "a connection was gone before it was accepted"),
+        }
+    }
+}
+
+/// EMFILE, ENFILE, ENOBUFS, ENOMEM.
+fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
+}
+
+async fn serve_by_first_byte(socket: TcpStream, tls: TlsAcceptor, app: impl App) -> io::Result<()> {
+    let mut first = [0];
+    if timeout(DEADLINE, socket.peek(&mut first)).await?? == 0 {
+        return Ok(()); // came and went
+    }
+    if first[0] == TLS_HANDSHAKE {
+        let link = link(Side::Tls, &socket)?;
+        let socket = timeout(DEADLINE, tls.accept(socket)).await??;
+        serve_http(socket, link, app).await;
+    } else {
+        let link = link(Side::MainPlain, &socket)?;
+        serve_http(socket, link, app).await;
+    }
+    Ok(())
+}
+
+fn link(side: Side, socket: &TcpStream) -> io::Result<Link> {
+    socket.set_nodelay(true)?;
+    Ok(Link::new(side, socket.local_addr()?, socket.peer_addr()?))
+}
+
+async fn serve_http<S>(socket: S, link: Link, app: impl App)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let app = app.clone();
+        async move { Ok::<_, Infallible>(app.answer(link, request).await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(DEADLINE)
+        .max_buf_size(MAX_HEAD_LEN)
+        .serve_connection(TokioIo::new(socket), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        debug!(%error, "HTTP connection ended");
+    }
+}
