@@ -58,7 +58,7 @@ pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), Co
     follow_session(&signaller, &pipeline, &session, recording);
 
     let on_start = {
-        let (session, meter) = (session.clone(), meter.clone());
+        let (session, meter, signaller) = (session.clone(), meter.clone(), signaller.clone());
         let (stats, duration) = (args.stats, args.duration);
         move |end: &End| {
             let care = Care::new(session, meter, signaller, stats, duration);
@@ -80,7 +80,9 @@ pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), Co
             true
         })
     };
-    run::run(&pipeline, on_start, on_message).map_err(ConsumerError::Run)
+    let ended = run::run(&pipeline, on_start, on_message);
+    peer::say_goodbye(&signaller);
+    ended.map_err(ConsumerError::Run)
 }
 
 /// The session there is, as the signaller told of it. Clones are the same.
@@ -255,8 +257,7 @@ impl Care {
         known.webrtcbin = None;
         drop(known);
         self.alive.0 = now;
-        tracing::warn!("nothing has come for {} s, asking for a new session", SILENCE.as_secs());
-        self.signaller.emit_by_name::<bool>("session-ended", &[&id]);
+        self.signaller.abort_session(&id, &format!("nothing came for {} s", SILENCE.as_secs()));
     }
 }
 

@@ -131,6 +131,8 @@ impl Sound {
         let pad = self.mixer.request_pad_simple("sink_%u").ok_or("the mixer takes no more")?;
         let linked = bin.static_pad("src").is_some_and(|src| src.link(&pad).is_ok());
         if linked && bin.set_state(gst::State::Playing).is_ok() {
+            // From here on it starts and stops with the pipeline.
+            bin.set_locked_state(false);
             return Ok(Microphone { bin, pad });
         }
         discard(&self.pipeline, &bin);

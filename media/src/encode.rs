@@ -1,8 +1,9 @@
-//! The video encoder that all viewers share: low latency, a steady bitrate, key frames on demand.
+//! The video encoder that all viewers share: low latency, a bitrate that the slowest of them can
+//! take, key frames on demand, and rest while nobody watches.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use gst::{glib, prelude::*};
@@ -28,6 +29,22 @@ pub struct Encoder {
     wanted: Bitrate,
     /// What the way to each viewer bears, bits a second.
     estimates: Arc<Mutex<HashMap<String, u32>>>,
+    demand: Arc<Demand>,
+}
+
+/// Whether anybody needs what is encoded.
+#[derive(Debug)]
+struct Demand {
+    /// Lets no picture into the encoder while nobody watches.
+    valve: gst::Element,
+    state: Mutex<DemandState>,
+}
+
+#[derive(Debug, Default)]
+struct DemandState {
+    connections: HashSet<String>,
+    /// The sink has seen what it must see before anybody watches.
+    may_rest: bool,
 }
 
 impl Encoder {
@@ -44,10 +61,13 @@ impl Encoder {
         let bin = gst::Bin::with_name("encoder");
         let queue = element::leaky_queue(gst::ClockTime::from_mseconds(200))?;
         let filter = element::caps_filter(&caps)?;
-        element::chain(&bin, &[queue.clone(), element.clone(), filter.clone()])?;
-        element::ghost(&bin, &queue, "sink")?;
+        let valve = element::make("valve")?;
+        valve.set_property_from_str("drop-mode", "forward-sticky-events");
+        element::chain(&bin, &[valve.clone(), queue, element.clone(), filter.clone()])?;
+        element::ghost(&bin, &valve, "sink")?;
         element::ghost(&bin, &filter, "src")?;
-        Ok(Self { bin, element, wanted: bitrate, estimates: Arc::default() })
+        let demand = Arc::new(Demand::new(valve));
+        Ok(Self { bin, element, wanted: bitrate, estimates: Arc::default(), demand })
     }
 
     /// The bin, with the pads `sink` and `src`.
@@ -65,8 +85,23 @@ impl Encoder {
         self.follow();
     }
 
-    /// Forgets a viewer.
-    pub fn forget(&self, viewer: &str) {
+    /// From here on nothing is encoded while nobody watches.
+    pub fn may_rest(&self) {
+        self.demand.change(|state| state.may_rest = true);
+    }
+
+    /// A viewer has come over this connection.
+    pub fn serve(&self, connection: &str) {
+        self.demand.change(|state| {
+            state.connections.insert(connection.to_owned());
+        });
+    }
+
+    /// A viewer's connection is gone; a connection that never came is ignored.
+    pub fn forget(&self, viewer: &str, connection: &str) {
+        self.demand.change(|state| {
+            state.connections.remove(connection);
+        });
         self.lock().remove(viewer);
         self.follow();
     }
@@ -78,8 +113,20 @@ impl Encoder {
         glib::idle_add_once(move || set_bitrate(&element, bits));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, u32>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, u32>> {
         self.estimates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Demand {
+    fn new(valve: gst::Element) -> Self {
+        Self { valve, state: Mutex::default() }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut DemandState)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        self.valve.set_property("drop", state.may_rest && state.connections.is_empty());
     }
 }
 
@@ -140,17 +187,27 @@ fn h264_caps() -> gst::Caps {
 
 fn set_bitrate(encoder: &gst::Element, bits: u32) {
     if encoder.has_property("target-bitrate") {
-        encoder.set_property("target-bitrate", i32::try_from(bits).unwrap_or(i32::MAX));
-    } else if encoder.has_property("speed-preset") {
-        encoder.set_property("bitrate", (bits / 1000).max(1));
-    } else {
+        let bits = i32::try_from(bits).unwrap_or(i32::MAX);
+        // Each setting makes the encoder set itself up again.
+        if encoder.property::<i32>("target-bitrate") != bits {
+            encoder.set_property("target-bitrate", bits);
+        }
+        return;
+    }
+    let is_x264 = encoder.has_property("speed-preset");
+    let bits = if is_x264 { (bits / 1000).max(1) } else { bits };
+    if encoder.property::<u32>("bitrate") != bits {
         encoder.set_property("bitrate", bits);
     }
 }
 
 /// The bitrate to encode at when the slowest viewer bears `slowest`.
 fn target(wanted: Bitrate, slowest: Option<u32>) -> u32 {
-    slowest.map_or(wanted.0, |bits| bits.clamp(wanted.0 / FLOOR, wanted.0))
+    slowest.map_or(wanted.0, |bits| {
+        // Sound and repeated packets go the same way.
+        let picture = bits / 10 * 9;
+        picture.clamp(wanted.0 / FLOOR, wanted.0)
+    })
 }
 
 /// The least that is ever estimated for a viewer, bits a second.
@@ -168,9 +225,23 @@ mod tests {
     fn the_slowest_viewer_decides_within_bounds() {
         let wanted = Bitrate(2_000_000);
         assert_eq!(target(wanted, None), 2_000_000);
-        assert_eq!(target(wanted, Some(900_000)), 900_000);
+        assert_eq!(target(wanted, Some(1_000_000)), 900_000);
         assert_eq!(target(wanted, Some(9_000_000)), 2_000_000);
         assert_eq!(target(wanted, Some(0)), 250_000);
+    }
+
+    #[test]
+    fn there_is_rest_only_between_registration_and_viewers() {
+        gst::init().unwrap();
+        let demand = Demand::new(element::make("valve").unwrap());
+        let rests = || demand.valve.property::<bool>("drop");
+        assert!(!rests());
+        demand.change(|state| state.may_rest = true);
+        assert!(rests());
+        demand.change(|state| {
+            state.connections.insert("webrtcbin0".into());
+        });
+        assert!(!rests());
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! Upstream's elements do the sending and receiving; which settings they need, and why, stands
 //! here.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use gst::{glib, prelude::*};
-use gstintercom::Signaller;
+use gstintercom::{Signaller, WebRTCSignallerRole};
 use gstrswebrtc::{signaller::Signallable, webrtcsink::BaseWebRTCSink, webrtcsrc::BaseWebRTCSrc};
 
 use crate::{
@@ -30,6 +30,9 @@ pub struct Sending<'a> {
     pub meta: gst::Structure,
 }
 
+/// How long saying goodbye to the server may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Which producer a consumer wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -43,7 +46,7 @@ pub enum Target {
 
 /// `webrtcsink`, registered with the signaller as soon as picture and sound flow.
 pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Signaller) {
-    let signaller = signaller(server, "producer");
+    let signaller = signaller(server, WebRTCSignallerRole::Producer);
     let sink = BaseWebRTCSink::with_signaller(signaller.clone().upcast::<Signallable>());
     let name = match sending.codec {
         Codec::Vp8 => "video/x-vp8",
@@ -67,7 +70,7 @@ pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Sign
             // With it, upstream's sum for an encoder outside of the sink is wrong above 2 Mbit/s.
             sink.set_property("do-fec", false);
             if let Some(encoder) = sending.encoder {
-                follow(&sink, encoder);
+                follow(&sink, &signaller, encoder);
             }
         }
     }
@@ -82,7 +85,7 @@ pub fn source(
     codecs: &[&str],
     latency: u32,
 ) -> (BaseWebRTCSrc, Signaller) {
-    let signaller = signaller(server, "consumer");
+    let signaller = signaller(server, WebRTCSignallerRole::Consumer);
     signaller.set_property("latency", latency);
     match target {
         Target::PeerId(id) => signaller.set_property("producer-peer-id", id),
@@ -98,20 +101,59 @@ pub fn source(
     (source, signaller)
 }
 
-fn signaller(server: &ServerArgs, role: &str) -> Signaller {
-    let signaller: Signaller = glib::Object::new();
+/// Waits, a second at most, until the server knows that we are gone; after the pipeline has
+/// stopped.
+pub fn say_goodbye(signaller: &Signaller) {
+    if !signaller.wait_closed(GOODBYE) {
+        tracing::debug!("the server did not take our goodbye");
+    }
+}
+
+fn signaller(server: &ServerArgs, role: WebRTCSignallerRole) -> Signaller {
+    let signaller = Signaller::new(role);
     signaller.set_property("uri", server.server.as_str());
     signaller.set_property("cafile", server.ca.as_deref().map(path_text));
-    signaller.set_property_from_str("role", role);
+    report(&signaller);
     signaller
+}
+
+/// Logs what goes wrong between us and the server, or the other end.
+fn report(signaller: &Signaller) {
+    let text = |values: &[glib::Value], at: usize| {
+        values.get(at).and_then(|value| value.get::<String>().ok()).unwrap_or_default()
+    };
+    signaller.connect("disconnected", false, move |values| {
+        tracing::warn!("no connection to the signaller: {}; trying again", text(values, 1));
+        None
+    });
+    signaller.connect("refused", false, move |values| {
+        tracing::warn!("the signaller refuses: {}", text(values, 1));
+        None
+    });
+    signaller.connect("session-failed", false, move |values| {
+        tracing::warn!(code = text(values, 2), "a session failed: {}", text(values, 3));
+        None
+    });
 }
 
 fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Has the shared encoder follow what congestion control says of each viewer.
-fn follow(sink: &BaseWebRTCSink, encoder: &Encoder) {
+/// Has the shared encoder follow what congestion control says of each viewer, and rest without
+/// viewers.
+fn follow(sink: &BaseWebRTCSink, signaller: &Signaller, encoder: &Encoder) {
+    let listed = encoder.clone();
+    signaller.connect("connected", false, move |_| {
+        // The sink registers when it has seen an encoded frame.
+        listed.may_rest();
+        None
+    });
+    let watched = encoder.clone();
+    sink.connect("consumer-added", false, move |values| {
+        watched.serve(&connection(values));
+        None
+    });
     let noted = encoder.clone();
     sink.connect("define-encoder-bitrates", false, move |values| {
         // Called with the sink's locks held: note it and return.
@@ -124,9 +166,14 @@ fn follow(sink: &BaseWebRTCSink, encoder: &Encoder) {
     });
     let gone = encoder.clone();
     sink.connect("consumer-removed", false, move |values| {
-        if let Some(viewer) = values.get(1).and_then(|value| value.get::<String>().ok()) {
-            gone.forget(&viewer);
-        }
+        let viewer = values.get(1).and_then(|value| value.get::<String>().ok());
+        gone.forget(&viewer.unwrap_or_default(), &connection(values));
         None
     });
+}
+
+/// The name of the webrtcbin that `consumer-added` and `consumer-removed` speak of.
+fn connection(values: &[glib::Value]) -> String {
+    let webrtcbin = values.get(2).and_then(|value| value.get::<gst::Element>().ok());
+    webrtcbin.map(|webrtcbin| webrtcbin.name().to_string()).unwrap_or_default()
 }

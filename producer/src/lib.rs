@@ -12,6 +12,7 @@ use gst::prelude::*;
 use intercom_media::{
     audio, cli, devices,
     element::ElementError,
+    peer,
     run::{self, End, RunError},
     spec::VideoSource,
 };
@@ -52,7 +53,9 @@ pub fn run(args: &Args) -> Result<(), ProducerError> {
         }
         false
     };
-    run::run(&parts.pipeline, on_start, on_message).map_err(ProducerError::Run)
+    let ended = run::run(&parts.pipeline, on_start, on_message);
+    peer::say_goodbye(&parts.signaller);
+    ended.map_err(ProducerError::Run)
 }
 
 /// Says on standard output each time that the producer is listed.
@@ -61,11 +64,6 @@ fn announce(parts: &Parts, name: &str) {
     parts.signaller.connect("connected", false, move |values| {
         let id = values.get(1).and_then(|value| value.get::<String>().ok()).unwrap_or_default();
         cli::say(&format!("on air: {name} (peer id {id})"));
-        None
-    });
-    parts.signaller.connect("disconnected", false, |values| {
-        let text = |at: usize| values.get(at).and_then(|value| value.get::<String>().ok());
-        tracing::warn!("not on air: {}; trying again", text(1).unwrap_or_default());
         None
     });
 }
