@@ -20,17 +20,7 @@ pub use dtls::preheat_dtls;
 pub use gstrswebrtc::signaller::WebRTCSignallerRole;
 pub use signaller::{SessionFailure, Signaller, Stage};
 
-gst::plugin_define!(
-    intercom,
-    env!("CARGO_PKG_DESCRIPTION"),
-    plugin_init,
-    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
-    "MPL",
-    env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_REPOSITORY"),
-    env!("BUILD_REL_DATE")
-);
+pub use plugin::plugin_register_static;
 
 /// Ours, not upstream's: that one has a single thread, which its elements block now and then.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
@@ -55,4 +45,23 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     gstrswebrtc::webrtcsink::register(plugin)?;
     gstrswebrtc::webrtcsrc::register(Some(plugin))
+}
+
+/// What the macro makes.
+mod plugin {
+    #![allow(missing_docs)] // the macro writes none
+
+    use super::plugin_init;
+
+    gst::plugin_define!(
+        intercom,
+        env!("CARGO_PKG_DESCRIPTION"),
+        plugin_init,
+        concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+        "MPL",
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_NAME"),
+        env!("CARGO_PKG_REPOSITORY"),
+        env!("BUILD_REL_DATE")
+    );
 }

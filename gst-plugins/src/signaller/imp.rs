@@ -4,6 +4,8 @@
 //! The elements call it with their locks held, so every method only queues; nothing is emitted but
 //! from the signaller's own thread, with none of its locks held.
 
+#![allow(missing_docs)] // of the properties' accessors: the wrapper's page says what they are
+
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
