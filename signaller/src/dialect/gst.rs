@@ -48,7 +48,7 @@ impl Gst {
             }
             ClientMessage::EndSessionV1_1 { session_id, error } => Request::EndSession {
                 session: SessionId::parse(&session_id)?,
-                error: error.map(|error| error.into()),
+                error: error.map(Into::into),
             },
             ClientMessage::Peer(PeerMessage { session_id, payload }) => {
                 relay(SessionId::parse(&session_id)?, &payload)
@@ -103,10 +103,7 @@ impl Gst {
 fn start_session(peer_id: &str, offer: Option<Cow<'_, str>>) -> Request {
     match offer.as_deref().map(sdp::check) {
         Some(Err(fault)) => Request::Unreadable { fault: fault.to_string() },
-        _ => Request::StartSession {
-            peer: PeerId::from(peer_id),
-            offer: offer.map(|offer| offer.into()),
-        },
+        _ => Request::StartSession { peer: PeerId::from(peer_id), offer: offer.map(Into::into) },
     }
 }
 
