@@ -67,7 +67,7 @@ test.each([
 test("a browser that is not let in says what the operator can do", async () => {
   await using house = await House.open("deny");
   const { page } = await openPage(await house.browser(), house.url);
-  await page.getByRole("alert").getByText("--anonymous").waitFor();
+  await page.getByRole("alert").getByText("--anonymous").first().waitFor();
   await house.killSignaller();
   await house.startSignaller("full");
   await page.getByRole("button", { name: "Try again" }).click();

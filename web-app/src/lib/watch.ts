@@ -76,10 +76,14 @@ export class Watch {
   /** Follows the producer to a new id, and resumes when it returns. */
   producersChanged(producers: readonly Listed[]): void {
     const found = findAgain(this.#target, producers);
-    if (!found) return;
+    const { phase } = this.#status;
+    if (!found) {
+      // Known to be gone: no need to ask once more.
+      if (phase === "interrupted" && !this.#attempt) this.#producerLeft();
+      return;
+    }
     const moved = found.peerId !== this.#target.peerId;
     this.#target = found;
-    const { phase } = this.#status;
     const waits = phase === "interrupted" || phase === "connecting";
     if (waits && (moved || !this.#attempt)) this.#tryNow();
     else if (moved) this.#become(this.#status);
@@ -111,7 +115,7 @@ export class Watch {
     }
     const present = this.#signalling.producers.some(({ id }) => id === this.#target.peerId);
     if (!present) {
-      this.#become({ phase: "interrupted", problem: { kind: "producerLeft" } });
+      this.#producerLeft();
     } else if (isFinal(problem) || this.#attempts >= MAX_ATTEMPTS) {
       this.#become({ phase: "failed", problem });
     } else {
@@ -119,6 +123,11 @@ export class Watch {
       const wait = FIRST_RETRY_MS * 2 ** Math.max(0, this.#attempts - 1);
       this.#retry = setTimeout(() => this.#tryNow(), wait);
     }
+  }
+
+  #producerLeft(): void {
+    clearTimeout(this.#retry);
+    this.#become({ phase: "interrupted", problem: { kind: "producerLeft" } });
   }
 
   /** What was never there cannot be interrupted. */
