@@ -35,15 +35,15 @@ fn a_killed_signaller_ends_no_media_and_the_producer_is_listed_again() {
 
 /// Reads that many consecutive lines of statistics, each with a picture that moves.
 fn expect_seconds_of_video(consumer: &mut Program, seconds: usize) {
-    while frames_per_second(&consumer.expect("fps")) < 10.0 {}
+    while frames_per_second(&consumer.expect("fps=")) == 0.0 {}
     for _ in 0..seconds {
-        let line = consumer.expect("fps");
-        assert!(frames_per_second(&line) >= 5.0, "the picture stands still: {line}");
+        let line = consumer.expect("fps=");
+        assert!(frames_per_second(&line) > 0.0, "the picture stands still: {line}");
     }
 }
 
 fn frames_per_second(line: &str) -> f64 {
-    let number = line.split("fps").next().and_then(|head| head.split_whitespace().last());
+    let number = line.split("fps=").nth(1).and_then(|rest| rest.split(' ').next());
     number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no fps in {line:?}"))
 }
 
