@@ -34,8 +34,9 @@ pub const PONG_DEADLINE: Duration = Duration::from_secs(5);
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// From asking for a session until the server must have answered.
 pub const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-/// The first and the longest wait between two attempts to connect.
-pub const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+/// The first and the longest wait between two attempts to connect. The longest is short enough for a
+/// producer to be listed again within 5 s of the server's return.
+pub const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 /// The first and the longest wait between two attempts to have a session.
 pub const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
