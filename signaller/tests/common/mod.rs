@@ -1,0 +1,222 @@
+//! The server as a stranger meets it: port 0, a temporary directory, one client of the protocol.
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use intercom_signaller::{Config, Level, Server};
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::http::Request;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Long enough for a busy machine; nothing that works comes near it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+                       m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n";
+
+pub struct Stranger {
+    pub server: Server,
+    pub data: TempDir,
+}
+
+pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Socket for T {}
+
+/// One WebSocket client of the stock protocol.
+pub struct Client {
+    pub id: String,
+    socket: WebSocketStream<Box<dyn Socket>>,
+}
+
+pub fn config(data: &TempDir) -> Config {
+    let mut config = Config::new("127.0.0.1:0".parse().unwrap(), data.path().into());
+    config.plain = Some("127.0.0.1:0".parse().unwrap());
+    config.anonymous = Level::Full;
+    config.local_peers = Level::Full;
+    config
+}
+
+impl Stranger {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let data = TempDir::new().unwrap();
+        let mut config = config(&data);
+        change(&mut config);
+        Self { server: Server::start(config).await.unwrap(), data }
+    }
+
+    pub fn main(&self) -> SocketAddr {
+        self.server.addresses()[0].socket
+    }
+
+    pub fn plain(&self) -> SocketAddr {
+        self.server.addresses()[1].socket
+    }
+
+    pub async fn tls(&self) -> Box<dyn Socket> {
+        let mut roots = RootCertStore::empty();
+        let ca = self.data.path().join("pki/ca.pem");
+        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let socket = TcpStream::connect(self.main()).await.unwrap();
+        Box::new(TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap())
+    }
+
+    /// A welcomed client of the plain listener.
+    pub async fn client(&self) -> Client {
+        Client::open(tcp(self.plain()).await, "/", &[]).await.unwrap()
+    }
+
+    pub async fn producer(&self, name: &str) -> Client {
+        let mut client = self.client().await;
+        let status =
+            json!({"type": "setPeerStatus", "roles": ["producer"], "meta": {"name": name}});
+        client.send(&status).await;
+        client
+    }
+
+    /// The server does its work.
+    pub async fn is_unharmed(&self) {
+        let (mut door, mut phone) = (self.producer("door").await, self.client().await);
+        let session = phone.start_session(&mut door).await;
+        phone.send(&json!({"type": "endSession", "sessionId": session})).await;
+        assert_eq!(door.next().await["type"], "endSession");
+    }
+}
+
+pub async fn tcp(address: SocketAddr) -> Box<dyn Socket> {
+    Box::new(TcpStream::connect(address).await.unwrap())
+}
+
+/// One HTTP exchange on a connection of its own: head and body.
+pub async fn http(mut socket: Box<dyn Socket>, head: &str) -> String {
+    let request = format!("{head}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // TLS peers may leave without taking leave.
+    let _ = timeout(PATIENCE, socket.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+impl Client {
+    /// The status of the refusal if there is one.
+    pub async fn open(
+        socket: Box<dyn Socket>,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, (u16, String)> {
+        let mut request = Request::builder()
+            .uri(format!("ws://localhost{path}"))
+            .header("Host", "localhost")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", generate_key());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let opened = tokio_tungstenite::client_async(request.body(()).unwrap(), socket);
+        match timeout(PATIENCE, opened).await.unwrap() {
+            Ok((socket, _)) => {
+                let mut client = Self { id: String::new(), socket };
+                let welcome = client.next().await;
+                assert_eq!(welcome["type"], "welcome");
+                client.id = welcome["peerId"].as_str().unwrap().to_owned();
+                Ok(client)
+            }
+            Err(Error::Http(response)) => {
+                let body = response.body().clone().unwrap_or_default();
+                Err((response.status().as_u16(), String::from_utf8(body).unwrap()))
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub async fn send(&mut self, message: &Value) {
+        self.send_raw(Message::text(message.to_string())).await;
+    }
+
+    pub async fn send_raw(&mut self, message: Message) {
+        timeout(PATIENCE, self.socket.send(message)).await.unwrap().unwrap();
+    }
+
+    /// As much as goes; the server may close meanwhile.
+    pub async fn try_send(&mut self, message: Message) -> Result<(), Error> {
+        timeout(PATIENCE, self.socket.send(message)).await.unwrap()
+    }
+
+    pub async fn next(&mut self) -> Value {
+        match self.next_raw().await {
+            Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            other => panic!("expected a message, got {other:?}"),
+        }
+    }
+
+    /// The next message that is not a ping.
+    pub async fn next_raw(&mut self) -> Option<Message> {
+        loop {
+            match timeout(PATIENCE, self.socket.next()).await.expect("nothing comes")? {
+                Ok(Message::Ping(_)) => {}
+                Ok(message) => return Some(message),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// The Close frame, and all that comes before it dropped.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.next_raw().await {
+                Some(Message::Close(Some(frame))) => {
+                    return (frame.code.into(), frame.reason.to_string());
+                }
+                Some(Message::Text(_)) => {}
+                other => panic!("expected a Close frame, got {other:?}"),
+            }
+        }
+    }
+
+    /// Nothing was sent before the answer to a question asked now.
+    pub async fn hears_nothing(&mut self) {
+        self.send(&json!({"type": "listConsumers"})).await;
+        assert_eq!(self.next().await["type"], "listConsumers");
+    }
+
+    pub async fn error(&mut self) -> String {
+        let message = self.next().await;
+        assert_eq!(message["type"], "error", "{message}");
+        message["details"].as_str().unwrap().to_owned()
+    }
+
+    /// This one consumes.
+    pub async fn start_session(&mut self, producer: &mut Self) -> String {
+        self.send(&json!({"type": "startSession", "peerId": producer.id})).await;
+        let started = self.next().await;
+        assert_eq!(started["type"], "sessionStarted", "{started}");
+        let request = producer.next().await;
+        assert_eq!(request["type"], "startSession", "{request}");
+        assert_eq!(request["sessionId"], started["sessionId"]);
+        started["sessionId"].as_str().unwrap().to_owned()
+    }
+}
