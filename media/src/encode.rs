@@ -10,16 +10,21 @@ use gst::{glib, prelude::*};
 
 use crate::{
     element::{self, ElementError},
-    keyframes,
     spec::{Bitrate, Codec, Size},
 };
 
-/// A key frame comes at least this often, for recorders and for encoders that answer no requests.
-const KEYFRAME_SECONDS: i32 = 2;
+/// A key frame comes at least this often. Each is a burst that a narrow link takes a second to
+/// carry, so VP8, whose viewers ask for one when they need it, has few.
+const VP8_KEYFRAME_SECONDS: i32 = 10;
+const H264_KEYFRAME_SECONDS: i32 = 2;
+
+/// Every viewer that joins or loses packets asks for a key frame, and it costs all the others. A
+/// request that comes sooner after the last one waits until then.
+const KEYFRAME_PAUSE: gst::ClockTime = gst::ClockTime::from_mseconds(300);
 
 /// No viewer, however bad the way to it, can press the bitrate of all below this part of what was
 /// asked for.
-const FLOOR: u32 = 8;
+const FLOOR: u32 = 4;
 
 /// An encoder in a bin: raw video in, one codec out.
 #[derive(Clone, Debug)]
@@ -57,7 +62,7 @@ impl Encoder {
             Codec::Vp8 => (vp8(bitrate, size)?, gst::Caps::new_empty_simple("video/x-vp8")),
             Codec::H264 => (h264(bitrate, size)?, h264_caps()),
         };
-        keyframes::limit(&element);
+        element.set_property("min-force-key-unit-interval", KEYFRAME_PAUSE.nseconds());
         let bin = gst::Bin::with_name("encoder");
         let queue = element::leaky_queue(gst::ClockTime::from_mseconds(200))?;
         let filter = element::caps_filter(&caps)?;
@@ -76,7 +81,7 @@ impl Encoder {
     }
 
     /// Takes note of what the way to a viewer bears, in bits a second. The encoder follows the
-    /// slowest viewer, but never below an eighth of the bitrate asked for.
+    /// slowest viewer, but never below a quarter of the bitrate asked for.
     ///
     /// Only notes and returns: the encoder itself is set from the main loop, because the caller
     /// may hold locks that the encoding thread needs.
@@ -144,7 +149,7 @@ fn vp8(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
     encoder.set_property("deadline", 1i64);
     encoder.set_property("cpu-used", VP8_SPEED);
     encoder.set_property("threads", 2i32);
-    encoder.set_property("keyframe-max-dist", size.fps * KEYFRAME_SECONDS);
+    encoder.set_property("keyframe-max-dist", size.fps * VP8_KEYFRAME_SECONDS);
     encoder.set_property("lag-in-frames", 0i32);
     encoder.set_property_from_str("end-usage", "cbr");
     encoder.set_property("buffer-initial-size", 100i32);
@@ -157,7 +162,7 @@ fn vp8(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
 
 fn h264(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
     let encoder = element::make_first(&["x264enc", "openh264enc"])?;
-    let interval = (size.fps * KEYFRAME_SECONDS).unsigned_abs();
+    let interval = (size.fps * VP8_KEYFRAME_SECONDS).unsigned_abs();
     if encoder.has_property("speed-preset") {
         encoder.set_property_from_str("tune", "zerolatency");
         encoder.set_property_from_str("speed-preset", "ultrafast");
@@ -205,15 +210,19 @@ fn set_bitrate(encoder: &gst::Element, bits: u32) {
 fn target(wanted: Bitrate, slowest: Option<u32>) -> u32 {
     slowest.map_or(wanted.0, |bits| {
         // Sound and repeated packets go the same way.
-        let picture = bits / 10 * 9;
+        let picture = bits.saturating_sub(SOUND) / 10 * 9;
         picture.clamp(wanted.0 / FLOOR, wanted.0)
     })
 }
 
-/// The least that is ever estimated for a viewer, bits a second.
+/// The least that congestion control may estimate for a viewer, bits a second: the encoder at its
+/// lowest, and the sound. Below that, what is sent would pile up before the network.
 pub fn floor(wanted: Bitrate) -> u32 {
-    wanted.0 / FLOOR
+    wanted.0 / FLOOR + SOUND
 }
+
+/// Bits a second that sound, its repairs and headers need at most.
+const SOUND: u32 = 150_000;
 
 #[cfg(test)]
 mod tests {
@@ -225,9 +234,10 @@ mod tests {
     fn the_slowest_viewer_decides_within_bounds() {
         let wanted = Bitrate(2_000_000);
         assert_eq!(target(wanted, None), 2_000_000);
-        assert_eq!(target(wanted, Some(1_000_000)), 900_000);
+        assert_eq!(target(wanted, Some(1_150_000)), 900_000);
         assert_eq!(target(wanted, Some(9_000_000)), 2_000_000);
-        assert_eq!(target(wanted, Some(0)), 250_000);
+        assert_eq!(target(wanted, Some(0)), 500_000);
+        assert_eq!(target(wanted, Some(floor(wanted))), 500_000);
     }
 
     #[test]

@@ -9,7 +9,6 @@ pub mod decode;
 pub mod devices;
 pub mod element;
 pub mod encode;
-pub mod keyframes;
 pub mod peer;
 pub mod record;
 pub mod run;
