@@ -121,7 +121,7 @@ async fn start_error(change: impl FnOnce(&mut intercom_signaller::Config)) -> St
     let data = TempDir::new().unwrap();
     let mut config = config(&data);
     change(&mut config);
-    Server::start(config).await.err().expect("it started")
+    Server::start(config).await.expect_err("it started")
 }
 
 #[tokio::test]
