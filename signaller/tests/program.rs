@@ -4,7 +4,7 @@ mod common;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use common::{Client, tcp};
 use tempfile::TempDir;
@@ -13,6 +13,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-signaller");
 
 struct Program {
     child: Child,
+    log: BufReader<ChildStderr>,
     plain: SocketAddr,
     _data: TempDir,
 }
@@ -35,7 +36,8 @@ impl Program {
         assert!(lines.next().unwrap().starts_with("listening on https://"));
         let line = lines.next().unwrap();
         let plain = line.strip_prefix("listening on http://").unwrap().parse().unwrap();
-        Self { child, plain, _data: data }
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log, plain, _data: data }
     }
 
     fn signal(&self, name: &str) {
@@ -43,10 +45,19 @@ impl Program {
         assert!(sent.unwrap().success());
     }
 
-    /// Its exit code and its log.
+    /// Its log, up to a line with these words.
+    fn log_until(&mut self, words: &str) -> String {
+        let mut log = String::new();
+        while !log.contains(words) {
+            assert_ne!(self.log.read_line(&mut log).unwrap(), 0, "{log}");
+        }
+        log
+    }
+
+    /// Its exit code and the rest of its log.
     fn wait(mut self) -> (Option<i32>, String) {
         let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        self.log.read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code(), log)
     }
 }
@@ -73,18 +84,20 @@ async fn a_signal_ends_it_with_close_frames_and_code_0() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn it_lives_through_a_lack_of_file_descriptors() {
-    let program = Program::start(40);
+    let mut program = Program::start(40);
     let mut sockets: Vec<_> = (0..60).map(|_| TcpStream::connect(program.plain).unwrap()).collect();
     // A newcomer waits in the system's queue until sockets can be had.
     let plain = program.plain;
     let newcomer =
         tokio::spawn(async move { Client::open(tcp(plain).await, "/", &[]).await.is_ok() });
+    let log = tokio::task::block_in_place(|| program.log_until("cannot accept connections"));
     sockets.clear();
     assert!(newcomer.await.unwrap());
     program.signal("-TERM");
-    let (code, log) = program.wait_blocking().await;
+    let (code, rest) = program.wait_blocking().await;
+    let log = log + &rest;
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(log.matches("cannot accept connections").count(), 1, "{log}");
 }

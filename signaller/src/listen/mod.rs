@@ -22,9 +22,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, error, info};
+use tracing::{debug, error};
 
 use crate::link::{Link, Side};
 
@@ -34,6 +34,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const MAX_HEAD_LEN: usize = 16 * 1024;
 /// How long to leave the queue of the system alone when no more sockets can be had.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
+/// That there are none is said, but not each time.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// The first byte of every TLS connection: a handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -74,13 +76,10 @@ async fn accept_all<F>(listener: &TcpListener, serve: impl Fn(TcpStream) -> F)
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
-    let mut exhausted = false;
+    let mut said: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((socket, _)) => {
-                if std::mem::take(&mut exhausted) {
-                    info!("sockets can be had again");
-                }
                 let served = serve(socket);
                 tokio::spawn(async move {
                     if let Err(error) = served.await {
@@ -89,7 +88,8 @@ where
                 });
             }
             Err(error) if is_exhaustion(&error) => {
-                if !std::mem::replace(&mut exhausted, true) {
+                if said.is_none_or(|at| at.elapsed() > SAY_AGAIN) {
+                    said = Some(Instant::now());
                     error!(
                         "cannot accept connections: {error}; raise the limit of open files \
                          (ulimit -n, LimitNOFILE=) or lower --max-clients"
