@@ -175,3 +175,197 @@ pub enum EnsureError {
     #[error("cannot list this machine's addresses: {0}; a systemd unit must allow AF_NETLINK")]
     Addresses(io::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fs;
+
+    use super::*;
+
+    struct World {
+        dir: tempfile::TempDir,
+        hosts: Vec<Host>,
+        now: OffsetDateTime,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let mut world = Self { dir, hosts: Vec::new(), now: authority::now() };
+            world.hosts = world.hosts_of(&["localhost", "127.0.0.1"]);
+            world
+        }
+
+        fn hosts_of(&self, texts: &[&str]) -> Vec<Host> {
+            let host = |text: &&str| match text.parse() {
+                Ok(ip) => Host::Ip(ip),
+                Err(_) => Host::Name(text.parse().unwrap()),
+            };
+            texts.iter().map(host).collect()
+        }
+
+        fn called(mut self, texts: &[&str]) -> Self {
+            self.hosts = self.hosts_of(texts);
+            self
+        }
+
+        fn after(mut self, days: i64) -> Self {
+            self.now += Duration::days(days);
+            self
+        }
+
+        fn start(&self) -> Server {
+            self.try_start().unwrap()
+        }
+
+        fn try_start(&self) -> Result<Server, EnsureError> {
+            ensure_for(self.dir.path(), &self.hosts, self.now)
+        }
+
+        fn path(&self, name: &str) -> std::path::PathBuf {
+            self.dir.path().join(name)
+        }
+    }
+
+    fn texts(leaf: &Leaf) -> Vec<String> {
+        let names = leaf.names.iter().map(ToString::to_string);
+        names.chain(leaf.ips.iter().map(ToString::to_string)).collect()
+    }
+
+    #[test]
+    fn the_first_start_makes_all_and_the_second_changes_nothing() {
+        let world = World::new();
+        let first = world.start();
+        assert_eq!(first.change, Change::MadeCa);
+        assert_eq!(texts(&first.leaf), ["localhost", "127.0.0.1"]);
+        let second = world.start();
+        assert_eq!(second.change, Change::Kept);
+        assert_eq!(second.leaf.fingerprint, first.leaf.fingerprint);
+        assert_eq!(second.root.fingerprint, first.root.fingerprint);
+    }
+
+    #[test]
+    fn the_real_machine_is_served() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = ensure_server(dir.path()).unwrap();
+        assert!(texts(&server.leaf).contains(&"127.0.0.1".to_owned()));
+        assert!(server.lacking.iter().all(|host| !server.root.limits.allows(host)));
+        assert_eq!(ensure_server(dir.path()).unwrap().change, Change::Kept);
+    }
+
+    #[test]
+    fn what_the_ca_may_not_vouch_for_is_reported_and_does_not_stop_the_start() {
+        let world = World::new().called(&["localhost", "door.example.com", "2001:db8::1"]);
+        let server = world.start();
+        assert_eq!(texts(&server.leaf), ["localhost"]);
+        assert_eq!(server.lacking, world.hosts_of(&["door.example.com", "2001:db8::1"]));
+        assert_eq!(world.start().change, Change::Kept);
+    }
+
+    #[test]
+    fn a_new_address_is_added_and_what_was_named_stays() {
+        let world = World::new();
+        let first = world.start();
+        let authority = Authority::open(world.dir.path()).unwrap();
+        authority.issue_server(&["by-hand.lan".parse().unwrap()], &[]).unwrap();
+        let world = world.called(&["localhost", "192.168.1.9"]);
+        let server = world.start();
+        assert_eq!(server.change, Change::Issued);
+        assert_eq!(texts(&server.leaf), ["localhost", "by-hand.lan", "192.168.1.9"]);
+        assert_eq!(server.root.fingerprint, first.root.fingerprint);
+        let world = world.called(&["localhost"]);
+        assert_eq!(world.start().change, Change::Kept, "an address that went away is no reason");
+    }
+
+    #[test]
+    fn a_machine_with_ever_new_addresses_does_not_collect_them_for_ever() {
+        let mut world = World::new();
+        for host in 0..40 {
+            world = world.called(&["localhost", &format!("10.0.0.{host}")]);
+            world.start();
+        }
+        let leaf = world.start().leaf;
+        assert_eq!(leaf.ips.len(), MAX_IPS);
+        assert!(texts(&leaf).contains(&"10.0.0.39".to_owned()));
+    }
+
+    #[test]
+    fn it_is_renewed_in_time_and_after_it_has_expired() {
+        let world = World::new();
+        let first = world.start();
+        let world = world.after(275);
+        assert_eq!(world.start().change, Change::Kept);
+        assert!(world.now < first.renew_at());
+        let world = world.after(2);
+        assert!(world.now > first.renew_at());
+        let renewed = world.start();
+        assert_eq!(renewed.change, Change::Issued);
+        assert!(renewed.leaf.not_after > first.leaf.not_after);
+        let world = world.after(2000);
+        let late = world.start();
+        assert_eq!(late.change, Change::Issued);
+        assert!(late.leaf.not_after > world.now);
+        assert_eq!(late.root.fingerprint, first.root.fingerprint);
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_makes_no_certificate_of_the_past() {
+        let world = World::new();
+        let first = world.start();
+        fs::remove_file(world.path("server.pem")).unwrap();
+        let world = world.after(-3000);
+        let server = world.start();
+        assert_eq!(server.change, Change::Issued);
+        assert!(server.leaf.not_before >= first.root.not_before);
+        assert_eq!(world.start().change, Change::Kept);
+    }
+
+    #[test]
+    fn a_certificate_never_outlives_its_ca() {
+        let world = World::new();
+        let first = world.start();
+        let world = world.after(20 * 365 - 100);
+        assert_eq!(world.start().leaf.not_after, first.root.not_after);
+        let error = world.after(101).try_start().unwrap_err();
+        assert!(matches!(error, EnsureError::Issue(IssueError::Expired(_))), "{error}");
+    }
+
+    #[test]
+    fn a_lost_or_swapped_key_is_healed_with_a_new_certificate() {
+        let world = World::new();
+        world.start();
+        fs::remove_file(world.path("server.key")).unwrap();
+        assert_eq!(world.start().change, Change::Issued);
+        let other = World::new();
+        other.start();
+        fs::copy(other.path("server.key"), world.path("server.key")).unwrap();
+        assert_eq!(world.start().change, Change::Issued);
+        assert_eq!(world.start().change, Change::Kept);
+    }
+
+    #[test]
+    fn without_the_cas_key_a_good_certificate_is_used_until_it_ends() {
+        let world = World::new();
+        world.start();
+        fs::remove_file(world.path("ca.key")).unwrap();
+        let world = world.called(&["localhost", "192.168.1.9"]).after(300);
+        let server = world.start();
+        assert_eq!(server.change, Change::Kept);
+        assert_eq!(server.lacking, world.hosts_of(&["192.168.1.9"]));
+        let error = world.after(10).try_start().unwrap_err().to_string();
+        assert!(error.contains("where the CA's key is kept"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_or_foreign_file_stops_the_start_and_is_left_alone() {
+        for (name, text) in [("ca.pem", "x"), ("ca.key", "x"), ("server.pem", "x")] {
+            let world = World::new();
+            world.start();
+            fs::write(world.path(name), text).unwrap();
+            let error = world.try_start().unwrap_err().to_string();
+            assert!(error.contains(name) && !error.contains('\n'), "{name}: {error}");
+            assert_eq!(fs::read_to_string(world.path(name)).unwrap(), text);
+        }
+    }
+}

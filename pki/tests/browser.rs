@@ -32,11 +32,29 @@ fn certutil(args: &[&str]) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// The page as Chromium shows it: ours, or its own that says why not.
-fn open(url: &str, home: &TempDir, more: &[String]) -> String {
+/// What came of opening an address: the page, and Chromium's log.
+#[derive(Debug)]
+struct Visit {
+    dom: String,
+    log: String,
+}
+
+impl Visit {
+    fn shows_our_page(&self) -> bool {
+        self.dom.contains(PAGE)
+    }
+
+    /// Why Chromium did not take the certificate, by the error's name.
+    fn refusal(&self) -> Option<&str> {
+        let at = self.log.find("ERR_CERT_")?;
+        self.log[at..].split(|c: char| !c.is_ascii_uppercase() && c != '_').next()
+    }
+}
+
+fn open(url: &str, home: &TempDir, more: &[String]) -> Visit {
     let mut flags = vec!["--headless", "--disable-gpu", "--disable-quic", "--no-first-run"];
     flags.extend(["--disable-background-networking", "--disable-component-update"]);
-    flags.extend(["--disable-sync", "--timeout=20000", "--dump-dom"]);
+    flags.extend(["--disable-sync", "--enable-logging=stderr", "--timeout=20000", "--dump-dom"]);
     if nix::unistd::geteuid().is_root() {
         flags.push("--no-sandbox"); // Chromium's sandbox refuses root
     }
@@ -50,17 +68,8 @@ fn open(url: &str, home: &TempDir, more: &[String]) -> String {
         .stdin(Stdio::null())
         .output()
         .expect("chromium is in the Debian package chromium");
-    String::from_utf8_lossy(&done.stdout).into_owned()
-}
-
-fn shows_our_page(dom: &str) -> bool {
-    dom.contains(PAGE)
-}
-
-/// Chromium's own page for a certificate that it does not take, by the error's name.
-fn refusal(dom: &str) -> Option<&str> {
-    let at = dom.find("ERR_CERT_")?;
-    dom[at..].split(|c: char| !c.is_ascii_uppercase() && c != '_').next()
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Visit { dom: text(&done.stdout), log: text(&done.stderr) }
 }
 
 struct World {
@@ -91,31 +100,31 @@ impl World {
 #[test]
 fn a_browser_that_trusts_the_ca_opens_the_page_by_name() {
     let world = World::new(&["localhost"], &[]);
-    let dom = open(&world.url("localhost"), &world.trusting(), &[]);
-    assert!(shows_our_page(&dom), "{dom}");
+    let visit = open(&world.url("localhost"), &world.trusting(), &[]);
+    assert!(visit.shows_our_page(), "{visit:?}");
 }
 
 #[test]
 fn a_browser_that_trusts_the_ca_opens_the_page_by_address() {
     let world = World::new(&[], &["127.0.0.1"]);
-    let dom = open(&world.url("127.0.0.1"), &world.trusting(), &[]);
-    assert!(shows_our_page(&dom), "{dom}");
+    let visit = open(&world.url("127.0.0.1"), &world.trusting(), &[]);
+    assert!(visit.shows_our_page(), "{visit:?}");
 }
 
 #[test]
 fn a_browser_that_does_not_trust_the_ca_refuses() {
     let world = World::new(&["localhost"], &[]);
-    let dom = open(&world.url("localhost"), &home(None), &[]);
-    assert!(!shows_our_page(&dom));
-    assert_eq!(refusal(&dom), Some("ERR_CERT_AUTHORITY_INVALID"), "{dom}");
+    let visit = open(&world.url("localhost"), &home(None), &[]);
+    assert!(!visit.shows_our_page());
+    assert_eq!(visit.refusal(), Some("ERR_CERT_AUTHORITY_INVALID"), "{visit:?}");
 }
 
 #[test]
 fn a_name_that_is_not_in_the_certificate_is_refused() {
     let world = World::new(&["door.local"], &[]);
-    let dom = open(&world.url("localhost"), &world.trusting(), &[]);
-    assert!(!shows_our_page(&dom));
-    assert_eq!(refusal(&dom), Some("ERR_CERT_COMMON_NAME_INVALID"), "{dom}");
+    let visit = open(&world.url("localhost"), &world.trusting(), &[]);
+    assert!(!visit.shows_our_page());
+    assert_eq!(visit.refusal(), Some("ERR_CERT_COMMON_NAME_INVALID"), "{visit:?}");
 }
 
 #[test]
@@ -123,16 +132,15 @@ fn a_certificate_outside_the_limits_is_refused_though_the_ca_signed_it() {
     let dir = tempfile::tempdir().unwrap();
     Authority::init(dir.path(), &Limits::private()).unwrap();
     let home = home(Some(&dir.path().join("ca.pem")));
-    let visit = |name: &str| {
+    let go = |name: &str| {
         forge(dir.path(), name);
         let rule = format!("--host-resolver-rules=MAP {name} {}", serve(dir.path()));
         open(&format!("https://{name}/"), &home, &[rule])
     };
     // The same way of signing and of resolving, so that the limits alone make the difference.
-    let dom = visit("door.home.arpa");
-    assert!(shows_our_page(&dom), "{dom}");
-    let dom = visit("example.com");
-    assert!(!shows_our_page(&dom));
-    assert!(refusal(&dom).is_some(), "{dom}");
-    eprintln!("outside the limits: {:?}", refusal(&dom));
+    let visit = go("door.home.arpa");
+    assert!(visit.shows_our_page(), "{visit:?}");
+    let visit = go("example.com");
+    assert!(!visit.shows_our_page());
+    assert_eq!(visit.refusal(), Some("ERR_CERT_INVALID"), "{visit:?}");
 }
