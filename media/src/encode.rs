@@ -162,7 +162,7 @@ fn vp8(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
 
 fn h264(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
     let encoder = element::make_first(&["x264enc", "openh264enc"])?;
-    let interval = (size.fps * VP8_KEYFRAME_SECONDS).unsigned_abs();
+    let interval = (size.fps * H264_KEYFRAME_SECONDS).unsigned_abs();
     if encoder.has_property("speed-preset") {
         encoder.set_property_from_str("tune", "zerolatency");
         encoder.set_property_from_str("speed-preset", "ultrafast");

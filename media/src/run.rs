@@ -12,6 +12,9 @@ const STOP: Duration = Duration::from_secs(3);
 /// The message on the bus that a signal makes.
 const STOP_MESSAGE: &str = "intercom-stop";
 
+/// The message on the bus that a pipeline makes that did not start and does not say why.
+const FAILED_MESSAGE: &str = "intercom-not-started";
+
 /// What ends a run. Cloned into whatever may end it.
 #[derive(Clone, Debug)]
 pub struct End {
@@ -60,10 +63,11 @@ pub fn run(
     watch_signals(&bus).map_err(RunError::Signals)?;
     if pipeline.set_state(gst::State::Playing).is_ok() {
         on_start(&end);
-        end.main_loop.run();
     } else {
-        end.with(Err(start_error(&bus)));
+        // Behind the messages of the part that failed: those know more.
+        post(&bus, FAILED_MESSAGE);
     }
+    end.main_loop.run();
     stop(pipeline);
     let outcome = end.outcome.borrow_mut().take();
     outcome.unwrap_or(Ok(()))
@@ -124,11 +128,13 @@ fn default(message: &gst::Message, pipeline: &gst::Pipeline, end: &End) {
     match message.view() {
         gst::MessageView::Error(error) => end.with(Err(RunError::of(error))),
         gst::MessageView::Eos(_) => end.with(Ok(())),
-        gst::MessageView::Application(message)
-            if message.structure().is_some_and(|structure| structure.has_name(STOP_MESSAGE)) =>
-        {
-            end.with(Ok(()));
-        }
+        gst::MessageView::Application(message) => match message.structure() {
+            Some(structure) if structure.has_name(STOP_MESSAGE) => end.with(Ok(())),
+            Some(structure) if structure.has_name(FAILED_MESSAGE) => {
+                end.with(Err(RunError::Other("the pipeline does not start".into())));
+            }
+            _ => {}
+        },
         gst::MessageView::Latency(_) => {
             if let Err(error) = pipeline.recalculate_latency() {
                 tracing::debug!(%error, "latency");
@@ -165,19 +171,15 @@ async fn forward_signals(mut interrupt: Signal, mut terminate: Signal, bus: &gst
         if !first {
             std::process::exit(1);
         }
-        let stop = gst::Structure::new_empty(STOP_MESSAGE);
-        if bus.post(gst::message::Application::new(stop)).is_err() {
+        if !post(bus, STOP_MESSAGE) {
             std::process::exit(1);
         }
     }
 }
 
-fn start_error(bus: &gst::Bus) -> RunError {
-    let message = bus.pop_filtered(&[gst::MessageType::Error]);
-    match message.as_ref().map(|message| message.view()) {
-        Some(gst::MessageView::Error(error)) => RunError::of(error),
-        _ => RunError::Other("the pipeline does not start".into()),
-    }
+/// Posts a message of our own; false if the bus takes no more.
+fn post(bus: &gst::Bus, name: &str) -> bool {
+    bus.post(gst::message::Application::new(gst::Structure::new_empty(name))).is_ok()
 }
 
 fn stop(pipeline: &gst::Pipeline) {

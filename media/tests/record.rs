@@ -22,7 +22,8 @@ const H264: &str = "videotestsrc num-buffers=VIDEO ! video/x-raw,width=320,heigh
 const OPUS: &str = "audiotestsrc num-buffers=AUDIO samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=2 ! \
                     audioconvert ! opusenc ! rtpopuspay";
 
-/// A pipeline that sends each of these through RTP into the recording.
+/// A pipeline that sends each of these through RTP into the recording, in real time: tracks that
+/// run apart are not what a network delivers.
 struct Bench {
     pipeline: gst::Pipeline,
 }
@@ -36,7 +37,7 @@ impl Bench {
             let source = gst::parse::bin_from_description(line, true).unwrap();
             let depay = codec.depayloader().unwrap();
             let sink =
-                gst::ElementFactory::make("fakesink").property("async", false).build().unwrap();
+                gst::ElementFactory::make("fakesink").property("sync", true).build().unwrap();
             let elements = [source.upcast_ref(), depay.upcast_ref(), &sink];
             pipeline.add_many(elements).unwrap();
             gst::Element::link_many(elements).unwrap();

@@ -1,0 +1,151 @@
+//! Media from end to end: a producer, a signaller and a consumer, and what is in the file.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use gst_pbutils::{Discoverer, DiscovererInfo};
+use intercom_tests::Signaller;
+
+const TEST_MEDIA: [&str; 6] = ["--video", "test", "--audio", "test", "--size", "640x480@30"];
+
+fn read_back(path: &Path) -> DiscovererInfo {
+    gst::init().unwrap();
+    let discoverer = Discoverer::new(gst::ClockTime::from_seconds(20)).unwrap();
+    let path = path.canonicalize().unwrap();
+    discoverer.discover_uri(&format!("file://{}", path.display())).unwrap()
+}
+
+/// Both tracks, an index, and as long as it should be.
+fn expect_recording(path: &Path) {
+    let info = read_back(path);
+    assert_eq!((info.video_streams().len(), info.audio_streams().len()), (1, 1), "{path:?}");
+    let seconds = info.duration().unwrap().seconds();
+    assert!((3..30).contains(&seconds), "{path:?} has {seconds} s");
+    assert!(info.is_seekable(), "{path:?} has no index");
+}
+
+#[test]
+fn a_recording_has_both_tracks_in_either_container() {
+    let signaller = Signaller::start();
+    let dir = tempfile::tempdir().unwrap();
+    for (codec, encode, file) in
+        [("vp8", "shared", "a.mkv"), ("h264", "shared", "b.mp4"), ("vp8", "per-viewer", "c.mkv")]
+    {
+        let args = [&TEST_MEDIA[..], &["--codec", codec, "--encode", encode]].concat();
+        let (mut producer, id) = signaller.producer("door", &args);
+        let path = dir.path().join(file);
+        let path_text = path.to_str().unwrap();
+        let mut consumer =
+            signaller.consumer(&["--peer-id", &id, "--record", path_text, "--duration", "5"]);
+        consumer.expect(&format!("watching door (peer id {id})"));
+        consumer.expect(&format!("recorded {path_text}"));
+        assert!(consumer.wait().success());
+        assert!(producer.terminate().success());
+        expect_recording(&path);
+    }
+}
+
+#[test]
+fn a_producer_that_dies_leaves_a_whole_recording() {
+    let signaller = Signaller::start();
+    let dir = tempfile::tempdir().unwrap();
+    let args = [&TEST_MEDIA[..], &["--codec", "h264"]].concat();
+    let (mut producer, _) = signaller.producer("door", &args);
+    let path = dir.path().join("a.mp4");
+    let mut consumer =
+        signaller.consumer(&["--peer", "door", "--stats", "--record", path.to_str().unwrap()]);
+    for _ in 0..5 {
+        consumer.expect("stats fps=");
+    }
+    producer.kill();
+    consumer.expect("recorded ");
+    assert!(consumer.wait().success());
+    expect_recording(&path);
+}
+
+#[test]
+fn a_dead_microphone_does_not_keep_the_picture_away() {
+    let signaller = Signaller::start();
+    // One that cannot be opened, and one that opens and never says anything.
+    for microphone in ["alsa:nosuchcard", "launch:appsrc is-live=true format=time"] {
+        let args = [&TEST_MEDIA[..2], &["--audio", microphone]].concat();
+        let (mut producer, id) = signaller.producer("door", &args);
+        let outputs = ["--video-out", "none", "--audio-out", "none", "--duration", "3"];
+        let args = [&["--peer-id", &id, "--stats"], &outputs[..]].concat();
+        let mut consumer = signaller.consumer(&args);
+        while !consumer.expect("stats fps=").contains(" lost=0 ") {}
+        assert!(consumer.wait().success());
+        assert!(producer.terminate().success());
+        let log = producer.output();
+        let warned = log.contains("alsa:nosuchcard does not work");
+        assert_eq!(warned, microphone.starts_with("alsa"), "{log}");
+    }
+}
+
+#[test]
+fn an_mp4_of_vp8_is_refused_in_one_line_and_leaves_no_file() {
+    let signaller = Signaller::start();
+    let dir = tempfile::tempdir().unwrap();
+    let (_producer, _) = signaller.producer("door", &TEST_MEDIA);
+    let path = dir.path().join("a.mp4");
+    let mut consumer = signaller.consumer(&["--record", path.to_str().unwrap()]);
+    consumer.expect("error: an .mp4 file holds only H.264, and the producer sends VP8");
+    assert_eq!(consumer.wait().code(), Some(1));
+    assert!(!path.exists());
+}
+
+#[test]
+fn both_ends_stop_in_order_when_asked() {
+    let signaller = Signaller::start();
+    let (mut producer, id) = signaller.producer("door", &TEST_MEDIA);
+    let mut consumer =
+        signaller.consumer(&["--video-out", "none", "--audio-out", "launch:fakesink", "--stats"]);
+    consumer.expect("stats fps=");
+    assert!(consumer.terminate().success());
+    producer.signal("INT");
+    assert!(producer.wait().success());
+    let mut list = signaller.consumer(&["--list"]);
+    assert!(list.wait().success());
+    assert!(!list.output().contains(&id));
+}
+
+#[test]
+fn a_player_waits_for_the_producer_to_come_back() {
+    let signaller = Signaller::start();
+    let (mut producer, first) = signaller.producer("door", &TEST_MEDIA);
+    let mut consumer = signaller.consumer(&[
+        "--peer",
+        "door",
+        "--video-out",
+        "launch:fakesink sync=true",
+        "--audio-out",
+        "launch:fakesink sync=true",
+        "--stats",
+    ]);
+    consumer.expect(&first);
+    consumer.expect("stats fps=");
+    producer.kill();
+    let (_producer, second) = signaller.producer("door", &TEST_MEDIA);
+    consumer.expect(&second);
+    while !consumer.expect("stats fps=").contains("fps=30") {}
+    assert!(consumer.terminate().success());
+}
+
+#[test]
+fn an_unknown_peer_id_and_a_foreign_authority_are_said_in_one_line() {
+    let (signaller, other) = (Signaller::start(), Signaller::start());
+    let outputs = ["--video-out", "none", "--audio-out", "none"];
+    let mut consumer = signaller.consumer(&[&["--peer-id", "nobody"], &outputs[..]].concat());
+    consumer.expect("error: no producer has the peer id \"nobody\"");
+    assert_eq!(consumer.wait().code(), Some(1));
+
+    let (server, ca) = (signaller.wss(), other.ca());
+    let ca = ca.to_str().unwrap();
+    let mut stranger = intercom_tests::Program::ours(
+        "intercom-producer",
+        ["--server", &server, "--ca", ca, "--audio", "none"],
+    );
+    stranger.expect("error: the server's certificate is not accepted");
+    assert_eq!(stranger.wait().code(), Some(1));
+}
