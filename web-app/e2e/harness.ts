@@ -134,12 +134,9 @@ export class House {
   }
 
   /** Starts a producer and waits until it is on air. */
-  async producer(name: string, ...more: string[]): Promise<Program> {
-    const program = this.start("intercom-producer", [
-      ...this.#server(),
-      ...["--name", name, "--video", "test:ball", "--audio", "test", "--size", "1280x720@30"],
-      ...more,
-    ]);
+  async producer(name: string, video = "test:ball"): Promise<Program> {
+    const media = ["--video", video, "--audio", "test", "--size", "1280x720@30"];
+    const program = this.start("intercom-producer", [...this.#server(), "--name", name, ...media]);
     await program.line(/^on air: /);
     return program;
   }

@@ -10,8 +10,8 @@ import { frames, House, offered, openPage, PERMIT, sound } from "./harness.ts";
 const run = promisify(execFile);
 
 test.each([
-  { codec: "VP8", found: "VP8" },
-  { codec: "H264", found: "H.264" },
+  { codec: "VP8", found: "video codec: VP8" },
+  { codec: "H264", found: "video codec: H264" },
 ])("$codec from the page becomes a recording of picture and sound", async ({ codec, found }) => {
   await using house = await House.open();
   const { page, trace } = await openPage(await house.browser(PERMIT), house.url);
@@ -27,7 +27,7 @@ test.each([
 
   const { stdout } = await run("gst-discoverer-1.0", ["-v", file]);
   expect(stdout).toContain(found);
-  expect(stdout).toContain("Opus");
+  expect(stdout).toContain("audio codec: Opus");
   expect(seconds(stdout)).toBeGreaterThanOrEqual(3);
   await decode(file);
   expect(trace.errors).toEqual([]);
