@@ -54,3 +54,60 @@ fn der(pem: &str) -> Option<Vec<u8>> {
     let der = glib::base64_decode(&body.split_whitespace().collect::<String>());
     (!der.is_empty()).then_some(der)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made and measured by openssl.
+    const CERTIFICATE: &str = include_str!("../tests/data/certificate.pem");
+    const SHA_256: &str = "BA:38:5C:C9:60:C1:FE:0F:91:FC:B3:BA:1E:9C:EF:30:\
+                           CC:FB:59:11:7C:83:80:EC:12:BD:9B:E4:DD:BF:D6:86";
+    const SHA_512: &str = "FE:17:10:0C:68:7D:87:85:46:01:32:1E:CF:3A:44:7D:\
+                           9C:90:23:61:C8:39:B2:36:F1:2C:87:79:31:F8:65:48:\
+                           18:CA:AA:6B:A7:D2:67:2D:44:91:52:C1:CC:6D:FF:F5:\
+                           93:54:09:CE:29:0B:41:43:F1:92:85:03:BF:EC:26:3D";
+
+    fn announce(kind: &str, digest: &str) -> String {
+        format!("v=0\r\nm=video 9 X 96\r\na=fingerprint:{kind} {digest}\r\na=mid:0\r\n")
+    }
+
+    #[test]
+    fn the_announced_certificate_is_believed() {
+        for description in [
+            announce("sha-256", SHA_256),
+            announce("SHA-256", &SHA_256.to_lowercase()),
+            announce("sha-512", SHA_512),
+            announce("sha-256", &SHA_256.replace("BA", "BB")) + &announce("sha-512", SHA_512),
+        ] {
+            assert_eq!(verify(CERTIFICATE, &description), Ok(()), "{description}");
+        }
+    }
+
+    #[test]
+    fn another_certificate_is_not() {
+        for digest in [SHA_256.replace("BA", "BB"), SHA_256[..44].into(), "BA".into()] {
+            let description = announce("sha-256", &digest);
+            assert_eq!(verify(CERTIFICATE, &description), Err(FingerprintError::Mismatch));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_not_believed() {
+        use FingerprintError::{NoCertificate, NoFingerprint};
+        for (certificate, description, error) in [
+            (CERTIFICATE, String::from("v=0\r\n"), NoFingerprint),
+            (CERTIFICATE, announce("sha-1", "AA:BB"), NoFingerprint),
+            (CERTIFICATE, announce("sha-256", "XY"), NoFingerprint),
+            (CERTIFICATE, announce("sha-256", ""), NoFingerprint),
+            ("", announce("sha-256", SHA_256), NoCertificate),
+            (
+                "-----BEGIN CERTIFICATE----------END CERTIFICATE-----",
+                announce("sha-256", SHA_256),
+                NoCertificate,
+            ),
+        ] {
+            assert_eq!(verify(certificate, &description), Err(error));
+        }
+    }
+}

@@ -97,3 +97,70 @@ fn push(out: &mut String, line: &str) {
     out.push_str(line);
     out.push_str("\r\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Chromium 156 offers for a camera and a microphone.
+    const CHROMIUM: &str = include_str!("../tests/data/chromium-offer.sdp");
+    const OLD: Version = (1, 22, 0, 0);
+
+    fn formats(sdp: &str, media: &str) -> String {
+        let line = sdp.lines().find(|line| line.starts_with(media)).unwrap_or_default();
+        line.split(' ').skip(3).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn chromiums_red_ulpfec_and_av1_are_gone_with_their_retransmissions() {
+        let usable = usable_offer(CHROMIUM, OLD);
+        // 118 red, 119 its rtx, 120 ulpfec, 45 AV1, 46 its rtx; 63 is RED of Opus.
+        assert_eq!(
+            formats(&usable, "m=video"),
+            "96 97 102 103 104 107 108 109 114 115 116 117 39 40 98 99 100 101"
+        );
+        assert_eq!(formats(&usable, "m=audio"), "111 9 0 8 13 110 126");
+        for gone in
+            ["red/", "ulpfec", "AV1", "a=rtcp-fb:45", "a=fmtp:119", "a=fmtp:46", "a=fmtp:63"]
+        {
+            assert!(CHROMIUM.contains(gone), "the test is about {gone}");
+            assert!(!usable.contains(gone), "{gone} is still there");
+        }
+    }
+
+    #[test]
+    fn all_else_stays_as_it_is_and_where_it_is() {
+        let usable = usable_offer(CHROMIUM, OLD);
+        let mut kept = usable.lines();
+        for line in CHROMIUM.lines().filter(|line| !line.starts_with("m=")) {
+            let Some(format) = format_of(line) else {
+                let next = kept.by_ref().find(|kept| *kept == line);
+                assert_eq!(next, Some(line));
+                continue;
+            };
+            let is_gone = ["118", "119", "120", "45", "46", "63"].contains(&format);
+            assert_eq!(usable.lines().any(|kept| kept == line), !is_gone, "{line}");
+        }
+        assert!(usable.ends_with("\r\n") && !usable.replace("\r\n", "").contains('\n'));
+    }
+
+    #[test]
+    fn a_newer_gstreamer_gets_the_offer_untouched() {
+        assert_eq!(usable_offer(CHROMIUM, TAKES_ALL), CHROMIUM);
+    }
+
+    #[test]
+    fn an_m_line_that_would_be_empty_stays() {
+        let offer = "v=0\r\nm=video 9 X 45 46\r\na=rtpmap:45 AV1/90000\r\na=rtpmap:46 rtx/90000\r\n\
+                     a=fmtp:46 apt=45\r\n";
+        assert_eq!(usable_offer(offer, OLD), offer);
+    }
+
+    #[test]
+    fn fec_ssrcs_of_a_removed_format_are_not_announced() {
+        let offer = "v=0\r\nm=video 9 X 96 35\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:35 flexfec-03/90000\r\n\
+                     a=ssrc-group:FEC-FR 1 2\r\na=ssrc-group:FID 1 3\r\n";
+        let usable = usable_offer(offer, OLD);
+        assert!(!usable.contains("FEC-FR") && usable.contains("FID 1 3"), "{usable}");
+    }
+}

@@ -2,7 +2,8 @@
 //! is at the other end.
 //!
 //! Everything here runs in webrtcbin's own threads, so it looks and notes; ending a session is
-//! queued.
+//! queued. In the thread that ends a DTLS handshake, webrtcbin itself must not be asked anything:
+//! its lock may be held by somebody who waits for that very thread.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -29,6 +30,8 @@ pub(super) struct PeerConnection {
 #[derive(Default)]
 struct Progress {
     stage: Stage,
+    /// The other end's description, as webrtcbin's own thread last saw it.
+    remote: Option<String>,
     /// Already watched; a bundle has one for all.
     transports: Vec<glib::WeakRef<WebRTCDTLSTransport>>,
 }
@@ -91,7 +94,7 @@ impl PeerConnection {
         tell: &(impl Fn(&Self, News) + Clone + Send + Sync + 'static),
     ) {
         use WebRTCICEConnectionState as Ice;
-        self.find_ufrag(webrtcbin);
+        self.read_descriptions(webrtcbin);
         match webrtcbin.property::<Ice>("ice-connection-state") {
             Ice::New => {}
             Ice::Checking => self.reached(Stage::Connecting),
@@ -104,56 +107,74 @@ impl PeerConnection {
         for transport in transports(webrtcbin) {
             if self.is_new(&transport) {
                 let (connection, tell) = (self.clone(), tell.clone());
-                transport.connect_state_notify(move |_| connection.secured(&tell));
+                transport.connect_state_notify(move |dtls| connection.secured(dtls, &tell));
             }
+        }
+    }
+
+    /// In the thread that ended the handshake.
+    fn secured(&self, dtls: &WebRTCDTLSTransport, tell: &impl Fn(&Self, News)) {
+        if !is_secure(dtls) || self.stage() == Stage::Up {
+            return;
+        }
+        let Some(webrtcbin) = self.webrtcbin.upgrade() else { return };
+        let Some(remote) = self.progress().remote.clone() else { return };
+        if let Err(error) = verify(dtls, &remote) {
+            self.distrust(&webrtcbin, &error, tell);
         }
     }
 
     fn connection_changed(&self, webrtcbin: &gst::Element, tell: &impl Fn(&Self, News)) {
         use WebRTCPeerConnectionState as Whole;
-        self.find_ufrag(webrtcbin);
+        self.read_descriptions(webrtcbin);
         match webrtcbin.property::<Whole>("connection-state") {
-            Whole::Connected => self.secured(tell),
+            Whole::Connected if self.stage() < Stage::Up => self.up(webrtcbin, tell),
             Whole::Failed => tell(self, News::Failed(SessionFailure::Connection)),
             _ => {}
         }
     }
 
-    /// Checks who is at the other end, when all transports have their keys.
-    fn secured(&self, tell: &impl Fn(&Self, News)) {
-        let Some(webrtcbin) = self.webrtcbin.upgrade() else { return };
-        if self.stage() == Stage::Up {
-            return;
-        }
-        let transports = transports(&webrtcbin);
-        let is_ready =
-            |dtls: &WebRTCDTLSTransport| dtls.state() == WebRTCDTLSTransportState::Connected;
-        if !transports.iter().any(is_ready) {
-            return;
-        }
-        self.find_ufrag(&webrtcbin);
-        let mut ready = transports.iter().filter(|dtls| is_ready(dtls));
-        match ready.try_for_each(|dtls| verify(&webrtcbin, dtls)) {
-            Ok(()) if transports.iter().all(is_ready) => {
+    /// All transports have their keys. Whoever could not be checked is not believed.
+    fn up(&self, webrtcbin: &gst::Element, tell: &impl Fn(&Self, News)) {
+        let remote = self.progress().remote.clone().unwrap_or_default();
+        let secure: Vec<_> = transports(webrtcbin).into_iter().filter(is_secure).collect();
+        let verdict = match secure.is_empty() {
+            true => Err(FingerprintError::NoCertificate),
+            false => secure.iter().try_for_each(|dtls| verify(dtls, &remote)),
+        };
+        match verdict {
+            Ok(()) => {
                 gst::info!(CAT, obj = webrtcbin, "the other end is who it says");
                 self.reached(Stage::Up);
                 tell(self, News::Up);
             }
-            Ok(()) => {}
-            Err(error) => {
-                gst::error!(CAT, obj = webrtcbin, "{error}");
-                silence(&webrtcbin);
-                tell(self, News::Failed(SessionFailure::Fingerprint(error.to_string())));
-            }
+            Err(error) => self.distrust(webrtcbin, &error, tell),
         }
     }
 
-    fn find_ufrag(&self, webrtcbin: &gst::Element) {
+    fn distrust(
+        &self,
+        webrtcbin: &gst::Element,
+        error: &FingerprintError,
+        tell: &impl Fn(&Self, News),
+    ) {
+        gst::error!(CAT, obj = webrtcbin, "{error}");
+        silence(webrtcbin);
+        tell(self, News::Failed(SessionFailure::Fingerprint(error.to_string())));
+    }
+
+    /// Takes webrtcbin's lock: for its own thread only.
+    fn read_descriptions(&self, webrtcbin: &gst::Element) {
         if self.ufrag.get().is_none()
             && let Some(description) = description(webrtcbin, "local-description")
             && let Some(found) = ufrag(&description)
         {
             let _ = self.ufrag.set(found);
+        }
+        let remote = description(webrtcbin, "remote-description")
+            .and_then(|description| description.sdp().as_text().ok());
+        if remote.is_some() {
+            self.progress().remote = remote;
         }
     }
 
@@ -200,19 +221,20 @@ fn object(of: &impl IsA<glib::Object>, property: &str) -> Option<glib::Object> {
     of.property_value(property).get::<Option<glib::Object>>().ok().flatten()
 }
 
-fn verify(webrtcbin: &gst::Element, dtls: &WebRTCDTLSTransport) -> Result<(), FingerprintError> {
+fn is_secure(dtls: &WebRTCDTLSTransport) -> bool {
+    dtls.state() == WebRTCDTLSTransportState::Connected
+}
+
+fn verify(dtls: &WebRTCDTLSTransport, remote: &str) -> Result<(), FingerprintError> {
     let certificate = dtls.remote_certificate().ok_or(FingerprintError::NoCertificate)?;
-    let description = description(webrtcbin, "remote-description")
-        .and_then(|description| description.sdp().as_text().ok())
-        .ok_or(FingerprintError::NoFingerprint)?;
-    fingerprint::verify(&certificate, &description)
+    fingerprint::verify(&certificate, remote)
 }
 
 fn description(webrtcbin: &gst::Element, name: &str) -> Option<WebRTCSessionDescription> {
     webrtcbin.property::<Option<WebRTCSessionDescription>>(name)
 }
 
-/// The DTLS transports of all m-lines, each once.
+/// The DTLS transports of all m-lines, each once. Takes webrtcbin's lock.
 fn transports(webrtcbin: &gst::Element) -> Vec<WebRTCDTLSTransport> {
     let transceivers = (0..).map_while(|index: i32| {
         webrtcbin.emit_by_name::<Option<WebRTCRTPTransceiver>>("get-transceiver", &[&index])
