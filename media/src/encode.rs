@@ -63,6 +63,7 @@ impl Encoder {
             Codec::H264 => (h264(bitrate, size)?, h264_caps()),
         };
         element.set_property("min-force-key-unit-interval", KEYFRAME_PAUSE.nseconds());
+        hide_raw_gaps(&element);
         let bin = gst::Bin::with_name("encoder");
         let queue = element::leaky_queue(gst::ClockTime::from_mseconds(200))?;
         let filter = element::caps_filter(&caps)?;
@@ -133,6 +134,21 @@ impl Demand {
         change(&mut state);
         self.valve.set_property("drop", state.may_rest && state.connections.is_empty());
     }
+}
+
+/// A frame dropped before an encoder leaves no gap in what it encodes. The encoder marks one all the
+/// same, and the sink would take the mark for loss: it would withhold the picture from all viewers
+/// until the next key frame.
+fn hide_raw_gaps(encoder: &gst::Element) {
+    let Some(pad) = encoder.static_pad("src") else { return };
+    pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        if let Some(buffer) = info.buffer_mut()
+            && buffer.flags().contains(gst::BufferFlags::DISCONT)
+        {
+            buffer.make_mut().unset_flags(gst::BufferFlags::DISCONT);
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Lets an Opus packet carry a poorer copy of the one before it.
