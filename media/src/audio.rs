@@ -57,7 +57,6 @@ impl Sound {
         silence.set_property("samplesperbuffer", 480i32);
         let silence_format = element::caps_filter(&audio_caps())?;
         let mixer = element::make("audiomixer")?;
-        mixer.set_property("ignore-inactive-pads", true);
         mixer.set_property("latency", gst::ClockTime::from_mseconds(20));
         let format = element::caps_filter(&audio_caps())?;
         let encoder = element::make("opusenc")?;
