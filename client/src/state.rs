@@ -403,7 +403,7 @@ impl State {
         } else {
             self.retry.next(&mut self.rng)
         };
-        info!(%reason, ?retry_in, "not connected to the server");
+        debug!(%reason, ?retry_in, "not connected to the server");
         self.link = Link::Waiting { until: now + retry_in };
         self.peer_id = None;
         self.wish.listed = false;

@@ -1,6 +1,10 @@
 //! The flags that both device binaries have, and how a mistake in any flag is reported.
 
-use std::{io::Write, path::PathBuf, str::FromStr};
+use std::{
+    io::{IsTerminal, Write, stderr},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use clap::{Args, Parser};
 use tracing_subscriber::EnvFilter;
@@ -32,7 +36,10 @@ impl ServerArgs {
     /// Logs to standard error from here on.
     pub fn start_log(&self) {
         let filter = EnvFilter::try_new(&self.log).unwrap_or_default();
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(stderr().is_terminal())
+            .with_writer(stderr);
         // A log that was started before stays.
         let _ = log.with_target(false).try_init();
     }
