@@ -1,7 +1,7 @@
 //! The stock protocol (`docs/ref/gst.md`) ↔ the core.
 //!
-//! Holds what is a matter of this protocol alone: the version that a peer announced, and the check
-//! of descriptions before they go on. Who may do what is the core's to say.
+//! Holds what is a matter of this protocol alone: the version that a peer announced, and the checks
+//! of what goes on as it came. Who may do what is the core's to say.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use intercom_protocol::sdp;
 use serde_json::value::RawValue;
 use signaller_core::{Listed, Notice, Payload, PeerId, Request, Role, SessionId, Status, Text};
 
+use super::free_form;
+
 /// One connection's side of the protocol. Read by its reader while its writer prints.
 #[derive(Debug, Default)]
 pub(crate) struct Gst {
@@ -21,9 +23,15 @@ pub(crate) struct Gst {
 impl Gst {
     /// What a text message asks for; `None` when nothing is left for the hub to do.
     pub(crate) fn read(&self, text: &str) -> Option<Request> {
-        match ClientMessage::parse(text) {
-            Ok(message) => self.request(message),
-            Err(fault) => Some(Request::Unreadable { fault: fault.to_string() }),
+        let message = match ClientMessage::parse(text) {
+            Ok(message) => message,
+            Err(fault) => return Some(Request::Unreadable { fault: fault.to_string() }),
+        };
+        match passed_on(&message).map(free_form::check) {
+            Some(Err(fault)) => {
+                Some(Request::Unreadable { fault: format!("not readable: {fault}") })
+            }
+            _ => self.request(message),
         }
     }
 
@@ -97,6 +105,16 @@ impl Gst {
         } else {
             ServerMessage::EndSession { session_id }
         }
+    }
+}
+
+/// What of it others will hear as it came.
+fn passed_on<'a>(message: &'a ClientMessage<'_>) -> Option<&'a RawValue> {
+    match message {
+        ClientMessage::SetPeerStatus { meta, .. } => meta.as_deref(),
+        ClientMessage::Peer(PeerMessage { payload: gst::Payload::Sdp(sdp), .. }) => Some(&sdp.raw),
+        ClientMessage::Peer(PeerMessage { payload: gst::Payload::Ice(ice), .. }) => Some(&ice.raw),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! No sockets and no time here: text in, a request out; a notice in, text out.
 
+mod free_form;
 mod gst;
 
 pub(crate) use gst::Gst;
