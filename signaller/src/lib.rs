@@ -6,6 +6,8 @@
 mod config;
 mod conn;
 mod dialect;
+#[cfg(test)]
+mod differential;
 mod http;
 mod hub_task;
 mod link;
