@@ -240,7 +240,11 @@ fn report(made: &intercom_pki::Server) {
     }
     if !made.lacking.is_empty() {
         let names: Vec<_> = made.lacking.iter().map(ToString::to_string).collect();
-        warn!("the CA may not vouch for {}: browsers refuse to open them", names.join(", "));
+        warn!(
+            "the CA may not vouch for {}, so browsers refuse to open them; \
+             `intercom-pki init --ip-range` makes a CA that may",
+            names.join(", ")
+        );
     }
 }
 
