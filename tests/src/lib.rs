@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a harness fails a test by panicking")]
 
 mod lobby;
+mod stranger;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub use lobby::Lobby;
+pub use stranger::Stranger;
 
 /// How long a program may take to do what a test waits for. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);

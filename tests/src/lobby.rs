@@ -1,16 +1,15 @@
 //! A stranger who listens to who comes and goes, on the signaller's plain listener.
 
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tungstenite::stream::MaybeTlsStream;
-use tungstenite::{Message, WebSocket, connect};
+
+use crate::Stranger;
 
 /// Who produces at the moment.
 pub struct Lobby {
-    socket: WebSocket<MaybeTlsStream<TcpStream>>,
+    stranger: Stranger,
     /// Peer id to name.
     producers: BTreeMap<String, String>,
 }
@@ -18,14 +17,10 @@ pub struct Lobby {
 impl Lobby {
     /// Enters the lobby of the signaller at `ws`.
     pub fn enter(ws: &str) -> Self {
-        let (mut socket, _) = connect(ws).unwrap();
-        for message in [
-            json!({"type": "setPeerStatus", "roles": ["listener"], "meta": null}),
-            json!({"type": "list"}),
-        ] {
-            socket.send(Message::text(message.to_string())).unwrap();
-        }
-        Self { socket, producers: BTreeMap::new() }
+        let mut stranger = Stranger::connect(ws);
+        stranger.send(json!({"type": "setPeerStatus", "roles": ["listener"], "meta": null}));
+        stranger.send(json!({"type": "list"}));
+        Self { stranger, producers: BTreeMap::new() }
     }
 
     /// Waits until `count` producers are there; returns their peer ids.
@@ -51,12 +46,8 @@ impl Lobby {
     }
 
     fn read(&mut self, patience: Duration) {
-        if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
-            stream.set_read_timeout(Some(patience)).unwrap();
-        }
         // A time-out is the caller's to report: it knows what was awaited.
-        let Ok(Message::Text(text)) = self.socket.read() else { return };
-        let message: Value = serde_json::from_str(&text).unwrap();
+        let Some(message) = self.stranger.receive(patience) else { return };
         match message["type"].as_str() {
             Some("list") => {
                 for producer in message["producers"].as_array().unwrap() {
