@@ -1,6 +1,7 @@
 # make run     build what is missing, start a signaller and the producer `door`
 # make test    every test, from a fresh clone
 # make check   formatting, lints, types, import rules
+# make bench   our signaller beside the stock one, into bench/RESULTS.md
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := run
@@ -9,13 +10,13 @@ BINARIES := intercom-signaller intercom-producer intercom-consumer intercom-pki
 WEB_SOURCES := $(shell git ls-files web-app 2>/dev/null)
 NODE := $(CURDIR)/scripts/node.sh
 
-.PHONY: run test check web release setup setup-test
+.PHONY: run test check bench web release setup setup-test
 
 run: setup web release
 	@scripts/run.sh
 
 test: setup-test web
-	cargo build --workspace
+	cargo test --workspace --no-run
 	cargo test --workspace
 	cd web-app && $(NODE) npm test
 	cd web-app && $(NODE) npm run e2e
@@ -23,8 +24,11 @@ test: setup-test web
 check: setup-test web
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo test --package intercom-tests --test imports
+	cargo test --workspace --test imports
 	cd web-app && $(NODE) npm run check
+
+bench: setup-test web
+	bench/run.sh
 
 release: web
 	@cargo build --quiet --release $(BINARIES:%=--package %)

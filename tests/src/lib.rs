@@ -1,7 +1,7 @@
 //! Harness of the end-to-end tests: it starts the real binaries, reads what they print, and ends
 //! them. Nothing here knows how they work inside.
 //!
-//! The binaries are those that `cargo build --workspace` put beside the tests. Every wait has a
+//! The binaries are those that `cargo test --workspace` put beside the tests. Every wait has a
 //! deadline and ends as soon as the awaited line is there.
 
 #![allow(clippy::unwrap_used, reason = "a harness fails a test by panicking")]
@@ -38,7 +38,7 @@ impl Program {
     /// Starts one of our binaries, such as `intercom-producer`.
     pub fn ours<A: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = A>) -> Self {
         let path = target_dir().join(name);
-        assert!(path.exists(), "{name} is not built: run `cargo build --workspace` first");
+        assert!(path.exists(), "{name} is not built: run `cargo test --workspace --no-run` first");
         let mut command = Command::new(path);
         command.args(args);
         Self::spawn(name, command)
@@ -274,7 +274,7 @@ fn newest(dir: &Path, stem: &str) -> PathBuf {
         .map(|entry| entry.unwrap().path())
         .filter(is_it)
         .max_by_key(|path| path.metadata().unwrap().modified().unwrap())
-        .unwrap_or_else(|| panic!("no {stem}*.so: run `cargo build --workspace` first"))
+        .unwrap_or_else(|| panic!("no {stem}*.so: run `cargo test --workspace --no-run` first"))
 }
 
 /// A `gst-launch-1.0` with upstream's own elements and nothing of ours.
