@@ -164,7 +164,9 @@ fn vp8(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
     let encoder = element::make("vp8enc")?;
     encoder.set_property("deadline", 1i64);
     encoder.set_property("cpu-used", VP8_SPEED);
-    encoder.set_property("threads", 2i32);
+    // libvpx's threads wait for each other by spinning: with two, on a machine that has other work,
+    // both processors are full and no picture comes.
+    encoder.set_property("threads", 1i32);
     encoder.set_property("keyframe-max-dist", size.fps * VP8_KEYFRAME_SECONDS);
     encoder.set_property("lag-in-frames", 0i32);
     encoder.set_property_from_str("end-usage", "cbr");
@@ -172,6 +174,8 @@ fn vp8(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
     encoder.set_property("buffer-optimal-size", 120i32);
     encoder.set_property("buffer-size", 150i32);
     encoder.set_property("max-intra-bitrate", 250i32);
+    // A picture that cannot be coarser still keeps to the bitrate: by fewer frames.
+    encoder.set_property("dropframe-threshold", 30i32);
     set_bitrate(&encoder, bitrate.0);
     Ok(encoder)
 }
