@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use gst_pbutils::{Discoverer, DiscovererInfo};
-use intercom_tests::Signaller;
+use intercom_tests::{Program, Signaller};
 
 const TEST_MEDIA: [&str; 6] = ["--video", "test", "--audio", "test", "--size", "640x480@30"];
 
@@ -23,6 +23,12 @@ fn expect_recording(path: &Path) {
     let seconds = info.duration().unwrap().seconds();
     assert!((3..30).contains(&seconds), "{path:?} has {seconds} s");
     assert!(info.is_seekable(), "{path:?} has no index");
+}
+
+/// Waits for a line of statistics with this in it; there is one a second.
+fn await_stats(consumer: &mut Program, wanted: &str) {
+    let found = (0..30).any(|_| consumer.expect("stats fps=").contains(wanted));
+    assert!(found, "no line of statistics with {wanted:?}");
 }
 
 #[test]
@@ -74,7 +80,7 @@ fn a_dead_microphone_does_not_keep_the_picture_away() {
         let outputs = ["--video-out", "none", "--audio-out", "none", "--duration", "3"];
         let args = [&["--peer-id", &id, "--stats"], &outputs[..]].concat();
         let mut consumer = signaller.consumer(&args);
-        while !consumer.expect("stats fps=").contains(" lost=0 ") {}
+        await_stats(&mut consumer, " lost=0 ");
         assert!(consumer.wait().success());
         assert!(producer.terminate().success());
         let log = producer.output();
@@ -128,7 +134,7 @@ fn a_player_waits_for_the_producer_to_come_back() {
     producer.kill();
     let (_producer, second) = signaller.producer("door", &TEST_MEDIA);
     consumer.expect(&second);
-    while !consumer.expect("stats fps=").contains("fps=30") {}
+    await_stats(&mut consumer, " lost=0 ");
     assert!(consumer.terminate().success());
 }
 
@@ -148,4 +154,45 @@ fn an_unknown_peer_id_and_a_foreign_authority_are_said_in_one_line() {
     );
     stranger.expect("error: the server's certificate is not accepted");
     assert_eq!(stranger.wait().code(), Some(1));
+}
+
+#[test]
+fn sound_goes_to_an_alsa_device_by_peer_id() {
+    let signaller = Signaller::start();
+    let (_producer, id) = signaller.producer("door", &TEST_MEDIA);
+    let outputs = ["--video-out", "none", "--volume", "0.5", "--audio-out", "alsa:null"];
+    let args = [&["--peer-id", &id, "--stats"], &outputs[..]].concat();
+    let mut consumer = signaller.consumer(&args);
+    for _ in 0..3 {
+        consumer.expect("stats fps=");
+    }
+    assert!(consumer.terminate().success());
+    assert!(!consumer.output().contains("WARN"), "{}", consumer.output());
+}
+
+#[test]
+fn half_the_volume_is_half_the_amplitude() {
+    let signaller = Signaller::start();
+    let dir = tempfile::tempdir().unwrap();
+    let (_producer, id) = signaller.producer("door", &TEST_MEDIA);
+    let peak = |volume: &str| {
+        let path = dir.path().join(volume);
+        let file = path.to_str().unwrap();
+        let sink =
+            format!("launch:audioconvert ! audio/x-raw,format=S16LE ! filesink location={file}");
+        let args = ["--peer-id", &id, "--video-out", "none", "--volume", volume];
+        let args = [&args[..], &["--audio-out", &sink, "--duration", "3"]].concat();
+        assert!(signaller.consumer(&args).wait().success());
+        loudest(&std::fs::read(path).unwrap())
+    };
+    let (full, half) = (peak("1"), peak("0.5"));
+    assert!(full > 1000, "the tone is not heard: {full}");
+    let ratio = f64::from(half) / f64::from(full);
+    assert!((0.45..0.55).contains(&ratio), "{half} of {full} is not half");
+}
+
+/// The highest sample of 16-bit little-endian sound.
+fn loudest(sound: &[u8]) -> i16 {
+    let samples = sound.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+    samples.map(i16::saturating_abs).max().unwrap_or(0)
 }
