@@ -56,12 +56,23 @@ impl Client {
     }
 
     /// The next text message.
-    pub(crate) async fn text(&mut self) -> Result<String> {
+    async fn text(&mut self) -> Result<String> {
         loop {
             match self.socket.next().await.context("the server closed the connection")?? {
                 Message::Text(text) => return Ok(text.as_str().to_owned()),
                 Message::Close(frame) => bail!("the server closed the connection: {frame:?}"),
                 _ => {}
+            }
+        }
+    }
+
+    /// The next thing that the other end of the session says. News of other peers, from before
+    /// this one stopped listening, is passed over without being parsed.
+    pub(crate) async fn relayed(&mut self) -> Result<String> {
+        loop {
+            let text = self.text().await?;
+            if text.starts_with(r#"{"type":"peer","#) {
+                return Ok(text);
             }
         }
     }
@@ -109,10 +120,10 @@ pub(crate) fn candidate(session: &str) -> String {
     .to_string()
 }
 
-/// Trusts the one certificate of this run.
+/// Trusts the one CA of this run.
 pub(crate) fn tls_connector(pki: &Pki) -> Result<TlsConnector> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(pki.cert())?)?;
+    roots.add(CertificateDer::from_pem_file(pki.ca())?)?;
     let config =
         rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))

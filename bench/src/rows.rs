@@ -105,9 +105,9 @@ async fn echo_pair(mut pair: Pair, end: Instant, pace: Option<Duration>) -> Resu
         }
         let start = Instant::now();
         consumer.send(message.as_str()).await?;
-        let text = producer.text().await?;
+        let text = producer.relayed().await?;
         producer.send(text).await?;
-        consumer.text().await?;
+        consumer.relayed().await?;
         times.push(start.elapsed());
     }
     Ok(times)

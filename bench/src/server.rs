@@ -1,6 +1,6 @@
 //! A server under test: its process, its address, and what the kernel says it used.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -18,35 +18,19 @@ pub(crate) enum Kind {
 
 /// One certificate that both servers present, so that TLS costs both the same.
 pub(crate) struct Pki {
-    dir: TempDir,
+    files: intercom_pki::Files,
+    _dir: TempDir,
 }
 
 impl Pki {
     pub(crate) fn make() -> Result<Self> {
         let dir = TempDir::new()?;
-        let openssl = std::process::Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-            .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-            .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-            .arg("-keyout")
-            .arg(dir.path().join("key.pem"))
-            .arg("-out")
-            .arg(dir.path().join("cert.pem"))
-            .stderr(Stdio::null())
-            .status()
-            .context("openssl is missing: apt-get install openssl")?;
-        if !openssl.success() {
-            bail!("openssl could not make a certificate");
-        }
-        Ok(Self { dir })
+        Ok(Self { files: intercom_pki::ensure_server(dir.path())?.files, _dir: dir })
     }
 
-    pub(crate) fn cert(&self) -> PathBuf {
-        self.dir.path().join("cert.pem")
-    }
-
-    fn key(&self) -> PathBuf {
-        self.dir.path().join("key.pem")
+    /// What clients trust.
+    pub(crate) fn ca(&self) -> &Path {
+        &self.files.ca
     }
 }
 
@@ -118,7 +102,7 @@ fn stock(command: &mut Command, port: u16, tls: bool, pki: &Pki) {
     command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
     command.env("WEBRTCSINK_SIGNALLING_SERVER_LOG", "error");
     if tls {
-        command.arg("--cert").arg(pki.cert()).arg("--key").arg(pki.key());
+        command.arg("--cert").arg(&pki.files.server).arg("--key").arg(&pki.files.server_key);
     }
 }
 
@@ -128,7 +112,7 @@ fn ours(command: &mut Command, port: u16, tls: bool, pki: &Pki, data: &Path) {
         if tls { (address, "127.0.0.1:0".to_owned()) } else { ("127.0.0.1:0".to_owned(), address) };
     command.args(["serve", "--anonymous", "full", "--max-clients", "20000"]);
     command.args(["--listen", &listen, "--plain", &plain]).arg("--data-dir").arg(data);
-    command.arg("--cert").arg(pki.cert()).arg("--key").arg(pki.key());
+    command.arg("--cert").arg(&pki.files.server).arg("--key").arg(&pki.files.server_key);
 }
 
 async fn free_port() -> Result<u16> {
