@@ -76,15 +76,20 @@ struct Media<'a> {
 impl<'a> Outline<'a> {
     fn read(text: &'a str) -> Result<Self, SdpError> {
         let mut outline = Self::default();
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
+        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty()).peekable();
+        let begins = lines.next_if(|(_, line)| *line == "v=0").is_some();
+        for (index, line) in lines {
             let malformed = SdpError::Malformed(index + 1);
+            // A reader in C stops at NUL and would see less than was checked.
+            if line.contains(|c: char| c.is_control() && c != '\t') {
+                return Err(malformed);
+            }
             let Some((kind, value)) = line.split_once('=') else { return Err(malformed) };
             match (kind, value) {
-                (_, "0") if index == 0 && kind == "v" => {}
-                _ if index == 0 => return Err(SdpError::NoVersion),
+                _ if !begins => return Err(SdpError::NoVersion),
                 ("m", _) => {
-                    let port = value.split(' ').nth(1).ok_or(malformed)?;
-                    outline.media.push(Media { mid: None, rejected: port == "0" });
+                    let port = port(value).ok_or(malformed)?;
+                    outline.media.push(Media { mid: None, rejected: port == 0 });
                 }
                 ("a", _) => outline.attribute(value),
                 _ if kind.len() == 1 && kind.as_bytes()[0].is_ascii_lowercase() => {}
@@ -120,6 +125,12 @@ impl<'a> Outline<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The port of `media port[/count] protocol formats`, read as leniently as other readers do.
+fn port(m_line: &str) -> Option<u16> {
+    let field = m_line.split_ascii_whitespace().nth(1)?;
+    field.split('/').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -164,6 +175,12 @@ mod tests {
                 SdpError::DeadBundle,
             ),
             (sdp("a=group:BUNDLE 0|m=video 0 X 96|a=mid:0|"), SdpError::DeadBundle),
+            (sdp("a=group:BUNDLE 0|m=video 00 X 96|a=mid:0|"), SdpError::DeadBundle),
+            (sdp("a=group:BUNDLE 0|m=video 0/2 X 96|a=mid:0|"), SdpError::DeadBundle),
+            (sdp("a=group:BUNDLE 0|m=video  0 X 96|a=mid:0|"), SdpError::DeadBundle),
+            (sdp("m=video nine X 96|"), SdpError::Malformed(5)),
+            (sdp("a=\0|m=video 9 X 96|"), SdpError::Malformed(5)),
+            ("\r\ns=-\r\nm=video 9 X 96\r\n".into(), SdpError::NoVersion),
             ("v".repeat(MAX_LEN + 1), SdpError::TooLong(MAX_LEN + 1)),
         ] {
             assert_eq!(check(&text), Err(fault));

@@ -18,6 +18,9 @@ fn answers() -> Vec<String> {
         HEAD.into(),
         format!("{HEAD}a=group:BUNDLE application1\r\n{rejected}{data}"),
         format!("{HEAD}a=group:BUNDLE nobody\r\n{rejected}{data}"),
+        format!("{HEAD}a=group:BUNDLE video0\r\n{}{data}", rejected.replace(" 0 ", " 00 ")),
+        format!("{HEAD}a=group:BUNDLE video0\r\n{}{data}", rejected.replace(" 0 ", "  0/2 ")),
+        format!("{HEAD}a=\0\r\n{data}"),
     ]
 }
 
