@@ -432,7 +432,8 @@ impl State {
     fn text(&mut self, now: Instant, text: &str) {
         let message = match ServerMessage::parse(text) {
             Ok(message) => message,
-            Err(error) => return debug!(%error, "skipped a message of the server"),
+            // Why not would quote it, and it may be a description.
+            Err(_) => return debug!("skipped a message of the server that cannot be read"),
         };
         match (message, &self.link) {
             (ServerMessage::Welcome { peer_id }, Link::Greeting { .. }) => {

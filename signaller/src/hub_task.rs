@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use signaller_core::{
-    Access, CloseReason, ConnId, Hub, Input, Limits, Notice, Output, Payload, Request, Rng,
+    Access, CloseReason, ConnId, Hub, Input, Limits, Notice, Output, Payload, Refusal, Request, Rng,
 };
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info};
@@ -263,8 +263,10 @@ fn log(conn: ConnId, notice: &Notice) {
             info!(conn = conn.0, %session, producer = %peer, "session started");
         }
         Notice::SessionEnded { session, error } => {
-            info!(conn = conn.0, %session, ?error, "session ended");
+            info!(conn = conn.0, %session, failed = error.is_some(), "session ended");
         }
+        // Its words quote what could not be read, and that may be a description.
+        Notice::Refused(Refusal::Unreadable(_)) => debug!(conn = conn.0, "unreadable message"),
         Notice::Refused(refusal) => debug!(conn = conn.0, %refusal, "refused"),
         _ => {}
     }
