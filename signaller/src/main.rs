@@ -1,5 +1,6 @@
 //! Arguments → configuration → server → exit code.
 
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,7 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let Command::Serve(serve) = Cli::parse().command;
-    telemetry::init(serve.log_format());
+    if let Err(error) = telemetry::init(serve.log_format()) {
+        return fail(&error, 2);
+    }
     let config = match Config::try_from(serve) {
         Ok(config) => config,
         Err(error) => return fail(&error, 2),
@@ -30,7 +33,8 @@ async fn run(config: Config) -> ExitCode {
         Err(error) => return fail(&error, error.exit_code()),
     };
     for address in server.addresses() {
-        println!("listening on {address}");
+        // Nobody reading it is no reason to stop.
+        let _ = writeln!(stdout(), "listening on {address}");
     }
     tokio::select! {
         _ = terminate.recv() => {}

@@ -15,8 +15,12 @@ pub enum LogFormat {
 }
 
 /// Starts logging; later calls change nothing.
-pub fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("INTERCOM_LOG").unwrap_or_else(|_| "info".into());
+///
+/// # Errors
+/// `INTERCOM_LOG` is set and not understood; nothing is logged then.
+pub fn init(format: LogFormat) -> Result<(), BadFilter> {
+    let words = std::env::var("INTERCOM_LOG").unwrap_or_else(|_| "info".into());
+    let filter = EnvFilter::try_new(&words).map_err(|_| BadFilter(words))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     let started = match format {
         LogFormat::Text => {
@@ -25,4 +29,10 @@ pub fn init(format: LogFormat) {
         LogFormat::Json => builder.json().try_init(),
     };
     drop(started); // it is an error to start twice, but no harm
+    Ok(())
 }
+
+/// Why nothing is logged.
+#[derive(Debug, thiserror::Error)]
+#[error("INTERCOM_LOG is {0:?}; it must be error, warn, info, debug or trace")]
+pub struct BadFilter(String);

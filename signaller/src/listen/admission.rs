@@ -46,10 +46,6 @@ const LOCAL_PEERS_DENIED: &str = "This server admits no local peers without TLS:
 const FOREIGN_ORIGIN: &str = "Pages of this origin may not connect: \
      start the server with --allowed-origin ORIGIN to change that.";
 
-/// Headers that a proxy adds. Behind one, every client seems to be local.
-const FORWARDED: [&str; 5] =
-    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"];
-
 impl Policy {
     /// Decides on one upgrade request.
     pub(crate) fn judge(&self, link: Link, headers: &HeaderMap) -> Verdict {
@@ -92,12 +88,24 @@ fn is_local_peer(link: Link, headers: &HeaderMap) -> bool {
     link.local.is_loopback()
         && link.remote.is_loopback()
         && !headers.contains_key(header::ORIGIN)
-        && !headers.keys().any(|name| FORWARDED.contains(&name.as_str()))
+        && !headers.keys().any(|name| is_of_a_proxy(name.as_str()))
+}
+
+/// Behind a proxy every client seems to be local.
+fn is_of_a_proxy(header: &str) -> bool {
+    header.starts_with("x-forwarded-") || ["forwarded", "x-real-ip", "via"].contains(&header)
 }
 
 fn own_origin(link: Link, headers: &HeaderMap) -> Option<url::Origin> {
     let host = headers.get(header::HOST)?.to_str().ok()?;
-    Some(Url::parse(&format!("{}://{host}", link.side.scheme())).ok()?.origin())
+    let own = Url::parse(&format!("{}://{host}", link.side.scheme())).ok()?;
+    // Without a certificate a name proves nothing: a foreign page's name may lead here as well.
+    let is_believed = link.side == Side::Tls
+        || own.host().is_some_and(|host| match host {
+            url::Host::Domain(name) => name == "localhost",
+            url::Host::Ipv4(_) | url::Host::Ipv6(_) => true,
+        });
+    is_believed.then(|| own.origin())
 }
 
 #[cfg(test)]
@@ -158,7 +166,9 @@ mod tests {
         assert_eq!(local, Verdict::Admit(Access::Full));
         assert_eq!(judge(&open(), Side::MainPlain, "::1", &[]), Verdict::Admit(Access::Full));
         assert_eq!(judge(&open(), Side::MainPlain, LAN, &[]), Verdict::BelongsOnTls);
-        for name in FORWARDED.into_iter().chain(["origin"]) {
+        for name in
+            ["forwarded", "x-forwarded-for", "x-forwarded-server", "x-real-ip", "via", "origin"]
+        {
             let verdict = judge(&open(), Side::MainPlain, "127.0.0.1", &[(name, "http://x")]);
             assert_eq!(verdict, Verdict::BelongsOnTls, "{name}");
         }
@@ -190,6 +200,7 @@ mod tests {
             (Side::Tls, "door.local:8443", ""),
             (Side::Tls, "door.local:8443", "file:///etc/passwd"),
             (Side::Plain, "127.0.0.1:9000", "https://127.0.0.1:9000"),
+            (Side::Plain, "evil.example:9000", "http://evil.example:9000"),
             (Side::Tls, "", "https://door.local:8443"),
         ] {
             let verdict = judge(&open(), side, LAN, &[("host", host), ("origin", origin)]);
