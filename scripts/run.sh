@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 
 port=${PORT:-8443}
 listen="[::]:$port"
-[ -z "${LOCAL-}" ] || listen="127.0.0.1:$port"
+host=$(hostname)
+[ -z "${LOCAL-}" ] || listen="127.0.0.1:$port" host=localhost
 bin=target/release
 data=var
 pids=()
@@ -24,13 +25,14 @@ trap 'exit 0' INT TERM
 
 # Starts a program and waits for its first line on standard output; the rest of it is shown as it comes.
 start() {
-    local pipe out
-    pipe=$(mktemp -u) && mkfifo "$pipe"
+    local dir pipe out
+    dir=$(mktemp -d) pipe=$dir/out
+    mkfifo "$pipe"
     "$@" >"$pipe" &
     pids+=("$!")
     exec {out}<"$pipe"
-    rm "$pipe"
-    IFS= read -r line <&"$out" || { echo "run: ${1##*/} did not start; its reason is above" >&2; exit 1; }
+    rm -r "$dir"
+    IFS= read -r -t 60 line <&"$out" || { echo "run: ${1##*/} did not start; its reason is above" >&2; exit 1; }
     cat <&"$out" &
 }
 
@@ -48,12 +50,12 @@ cat <<EOF
   Open        https://localhost:$port/
 EOF
 if [ -z "${LOCAL-}" ]; then
-    for name in "$(hostname).local" $(hostname -I 2>/dev/null | tr ' ' '\n' | grep -v :); do
+    for name in "$host.local" $(hostname -I 2>/dev/null | tr ' ' '\n' | grep -v :); do
         echo "  or          https://$name:$port/"
     done
 fi
 cat <<EOF
-  CA file     $data/pki/ca.pem, also at http://$(hostname):$port/ca.pem
+  CA file     $data/pki/ca.pem, also at http://$host:$port/ca.pem
   Trust it    docs/guide/trust.md says how, for every system; a browser warns until then
 
   There is no login yet: whoever reaches this port may watch and send. LOCAL=1 keeps it on this machine.

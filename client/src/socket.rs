@@ -23,8 +23,9 @@ use crate::error::{Lost, PermanentError};
 use crate::race;
 use crate::tls;
 
-/// A list of a large site's producers is the longest thing that a server says.
-const MAX_MESSAGE: usize = 1 << 20;
+/// A list is the longest thing that a server says: a thousand peers with all that they may say of
+/// themselves.
+const MAX_MESSAGE: usize = 32 << 20;
 /// How long saying goodbye may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 

@@ -31,8 +31,7 @@ fn line(peer: &Listed) -> String {
             ListedRole::Consumer => "consumer",
         })
         .collect();
-    // A name may be anything that another peer wrote: it must not make a line of its own.
-    let name = peer.name.as_deref().unwrap_or("-").replace(char::is_control, " ");
+    let name = cli::printable(peer.name.as_deref().unwrap_or("-"));
     format!("{}\t{name}\t{}", peer.peer_id, roles.join(","))
 }
 

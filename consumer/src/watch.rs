@@ -131,7 +131,7 @@ fn follow_session(
         let meta = values.get(2).and_then(|meta| meta.get::<Option<gst::Structure>>().ok());
         let name = meta.flatten().and_then(|meta| meta.get::<String>("name").ok());
         if let (Some(id), Some(name)) = (text(values.get(1)), name) {
-            known.lock().names.insert(id, name);
+            known.lock().names.insert(id, cli::printable(&name));
         }
         None
     });

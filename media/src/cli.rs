@@ -97,6 +97,11 @@ pub fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
+/// What another peer wrote, fit for a line: it must not make one of its own.
+pub fn printable(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 /// clap's report without its usage and its hints on other lines.
 fn summary(report: &str) -> String {
     let body = report.split("\n\nUsage:").next().unwrap_or_default();
