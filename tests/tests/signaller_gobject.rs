@@ -121,8 +121,18 @@ impl End {
 }
 
 impl Drop for End {
+    /// The sink of GStreamer 1.22 can stand still for ever while it closes a live session; the
+    /// binaries leave it behind as well, and say goodbye all the same.
     fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
+        self.signaller.emit_by_name::<bool>("stop", &[]);
+        let (pipeline, (done, stopped)) = (self.pipeline.clone(), channel());
+        std::thread::spawn(move || {
+            let _ = pipeline.set_state(gst::State::Null);
+            let _ = done.send(());
+        });
+        if stopped.recv_timeout(Duration::from_secs(5)).is_err() {
+            eprintln!("a pipeline does not close and is left behind");
+        }
     }
 }
 
