@@ -1,31 +1,61 @@
-//! The rules: every input, what it changes, who hears of it and in which order.
+//! The hub itself: inputs, outputs, and which rule takes which input.
 //!
-//! Three rules hold after every input: a session has exactly two ends, both live; nobody but
-//! those two can end it, read it or say something in it; who asks something of a session that it
-//! is not part of gets no answer, as if there were none.
+//! The rules are in four rooms: `membership` (who comes, goes and comes back), `registration` (who
+//! is registered as what, and who sees it), `negotiation` (sessions) and `calling` (calls and
+//! presence). Three rules hold after every input: a session has exactly two ends; nobody but those
+//! two can end it, read it or say something in it; who asks something of a session or a call that
+//! it is not part of gets the answer that an unknown one would get.
 
-use std::collections::VecDeque;
+mod calling;
+mod membership;
+mod negotiation;
+mod registration;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::ids::{ConnId, PeerId, Rng, SessionId};
+use crate::accounts::{Account, AccountName, Accounts};
+use crate::calls::Calls;
+use crate::facts::{Fact, OpenCall};
+use crate::ids::{ConnId, CredentialId, Rng};
 use crate::limits::Limits;
-use crate::peers::{Peer, Peers};
+use crate::peers::{Identity, Peers};
 use crate::sessions::Sessions;
-use crate::words::{Access, CloseReason, Notice, Payload, Refusal, Request, Role, Status, Text};
+use crate::timers::{Due, Timers};
+use crate::words::{CloseReason, Notice, Refusal, Request, Seen, Text};
+
+use membership::Newcomer;
 
 /// What happens to the hub.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Somebody came, and may do this much.
+    /// Somebody came.
     Connected {
         /// A connection that was never used before.
         conn: ConnId,
-        /// What it may do.
-        access: Access,
+        /// As whom, proven by whoever lets it in.
+        identity: Identity,
     },
-    /// Its socket is gone.
+    /// Its socket broke. Who can come back is waited for.
+    Lost {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// It has a socket again.
+    Resumed {
+        /// Which one.
+        conn: ConnId,
+        /// Notices were lost on the way: it is told how things stand.
+        reset: bool,
+    },
+    /// It is gone for good.
     Disconnected {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// It was probed, and lives.
+    Alive {
         /// Which one.
         conn: ConnId,
     },
@@ -35,12 +65,28 @@ pub enum Input {
         conn: ConnId,
         /// What.
         request: Request,
+        /// What its answer repeats.
+        tag: Option<Text>,
     },
     /// It does not read: what is queued for it is all that may be.
     Overflowed {
         /// Which one.
         conn: ConnId,
     },
+    /// An account was made or changed. All are told before the first connection.
+    AccountChanged(Account),
+    /// An account was removed.
+    AccountRemoved(AccountName),
+    /// A token or a web session is no longer good.
+    Revoked(CredentialId),
+    /// Somebody in charge wants a connection closed.
+    Cut {
+        /// Which one.
+        conn: ConnId,
+    },
+    /// A call that was accepted before the server was started. Its ends are connected and lost
+    /// already, so that they may come back.
+    Restored(OpenCall),
     /// [`Hub::poll_timeout`]'s time has come.
     Timeout,
     /// The server stops: everybody is closed, later arrivals as well.
@@ -56,6 +102,13 @@ pub enum Output {
         conn: ConnId,
         /// What; shared by all who are told the same.
         notice: Arc<Notice>,
+        /// The tag of the request that this answers.
+        tag: Option<Text>,
+    },
+    /// Find out whether it lives; [`Input::Alive`] says so.
+    Probe {
+        /// Which one.
+        conn: ConnId,
     },
     /// Close it; the hub has forgotten it already.
     Close {
@@ -64,16 +117,27 @@ pub enum Output {
         /// Why.
         reason: CloseReason,
     },
+    /// Write it down.
+    Record(Fact),
 }
 
-/// All peers and sessions of one server.
+/// All accounts, peers, sessions and calls of one server.
 #[derive(Debug)]
 pub struct Hub {
     limits: Limits,
     rng: Rng,
+    accounts: Accounts,
     peers: Peers,
     sessions: Sessions,
+    calls: Calls,
+    timers: Timers,
+    /// Those who want a peer id that another holds.
+    newcomers: BTreeMap<ConnId, Newcomer>,
+    /// What others were last told of an account.
+    published: HashMap<AccountName, Seen>,
     outputs: VecDeque<Output>,
+    /// Of the request at hand, until something answers it.
+    tag: Option<Text>,
     stopping: bool,
 }
 
@@ -83,9 +147,15 @@ impl Hub {
         Self {
             limits,
             rng,
+            accounts: Accounts::default(),
             peers: Peers::default(),
             sessions: Sessions::default(),
+            calls: Calls::default(),
+            timers: Timers::default(),
+            newcomers: BTreeMap::new(),
+            published: HashMap::new(),
             outputs: VecDeque::new(),
+            tag: None,
             stopping: false,
         }
     }
@@ -94,15 +164,19 @@ impl Hub {
     /// change nothing.
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Connected { conn, access } => self.connected(conn, access),
-            Input::Disconnected { conn } => self.leave(conn),
-            Input::Request { conn, request } => {
-                if let Err(refusal) = self.request(now, conn, request) {
-                    self.notify(conn, Notice::Refused(refusal));
-                }
-            }
-            Input::Overflowed { conn } => self.close(conn, CloseReason::TooSlow),
-            Input::Timeout => self.end_overdue(now),
+            Input::Request { conn, request, tag } => self.requested(now, conn, request, tag),
+            Input::Connected { conn, identity } => self.connected(now, conn, identity),
+            Input::Lost { conn } => self.lost(now, conn),
+            Input::Resumed { conn, reset } => self.resumed(conn, reset),
+            Input::Disconnected { conn } => self.disconnected(now, conn),
+            Input::Alive { conn } => self.alive(conn),
+            Input::Overflowed { conn } => self.close(now, conn, CloseReason::TooSlow),
+            Input::AccountChanged(account) => self.account_changed(account),
+            Input::AccountRemoved(name) => self.account_removed(now, &name),
+            Input::Revoked(credential) => self.revoked(now, credential),
+            Input::Cut { conn } => self.close(now, conn, CloseReason::Cut),
+            Input::Restored(call) => self.restore(now, call),
+            Input::Timeout => self.time_passed(now),
             Input::Stopping => self.stop(),
         }
     }
@@ -114,7 +188,7 @@ impl Hub {
 
     /// When to hand in [`Input::Timeout`] if nothing else happens before.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.sessions.next_deadline()
+        self.timers.next()
     }
 
     /// How many peers are connected.
@@ -127,272 +201,82 @@ impl Hub {
         self.sessions.len()
     }
 
-    fn connected(&mut self, conn: ConnId, access: Access) {
-        if self.stopping {
-            self.outputs.push_back(Output::Close { conn, reason: CloseReason::Stopping });
+    /// How many calls ring or were accepted.
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn requested(&mut self, now: Instant, conn: ConnId, request: Request, tag: Option<Text>) {
+        if let Some(newcomer) = self.newcomers.get_mut(&conn) {
+            newcomer.wait_with(request, tag);
             return;
         }
-        let peer = self.rng.peer_id();
-        self.peers.insert(conn, peer.clone(), access);
-        self.notify(conn, Notice::Welcome { peer });
+        if self.peers.peer(conn).is_none() {
+            return; // closed by the hub, and its socket does not know yet
+        }
+        self.tag = tag;
+        match self.request(now, conn, request) {
+            Ok(()) if self.tag.is_some() => self.answer(conn, Notice::Done),
+            Ok(()) => {}
+            Err(refusal) => self.answer(conn, Notice::Refused(refusal)),
+        }
+        self.tag = None;
     }
 
     fn request(&mut self, now: Instant, conn: ConnId, request: Request) -> Result<(), Refusal> {
-        if self.peers.peer(conn).is_none() {
-            return Ok(()); // closed by the hub, and its socket does not know yet
-        }
         match request {
-            Request::SetStatus(status) => self.set_status(conn, status),
+            Request::SetStatus(status) => self.set_status(now, conn, status),
+            Request::ListProducers => self.list_producers(conn),
+            Request::ListConsumers => self.list_consumers(conn),
             Request::StartSession { peer, offer } => self.start_session(now, conn, &peer, offer),
-            Request::EndSession { session, error } => {
-                self.end_by(conn, session, error);
-                Ok(())
-            }
-            Request::Relay { session, payload } => self.relay(conn, session, payload),
-            Request::Spoil { session, fault } => {
-                self.spoil(conn, session, &fault);
-                Ok(())
-            }
-            Request::ListProducers => {
-                self.notify(conn, Notice::Producers(self.peers.producers()));
-                Ok(())
-            }
-            Request::ListConsumers => {
-                self.notify(conn, Notice::Consumers(self.peers.consumers()));
+            Request::EndSession { session, error } => self.end_by(conn, session, error),
+            Request::Relay { session, payload } => return self.relay(conn, session, payload),
+            Request::Spoil { session, fault } => self.spoil(conn, session, &fault),
+            Request::ListAccounts => self.list_accounts(conn),
+            Request::OfferCall { to, media } => self.offer_call(now, conn, &to, media),
+            Request::AnswerCall { call, answer } => self.answer_call(now, conn, call, answer),
+            Request::AttachPeer { call, peer } => self.attach_peer(conn, call, &peer),
+            Request::UpdateCall { call, media } => self.update_call(conn, call, media),
+            Request::EndCall { call, cause } => self.hang_up(now, conn, call, cause),
+            Request::LogOut => {
+                self.close(now, conn, CloseReason::LoggedOut);
+                self.tag = None;
                 Ok(())
             }
             Request::Unreadable { fault } => Err(Refusal::Unreadable(fault)),
         }
     }
 
-    fn set_status(&mut self, conn: ConnId, status: Status) -> Result<(), Refusal> {
-        let Some(peer) = self.peers.peer(conn) else { return Ok(()) };
-        let old = Arc::clone(&peer.status);
-        if status == *old {
-            // Clients wait for the echo of their own status; for others there is no news.
-            if old.is(Role::Listener) {
-                self.notify(conn, Notice::StatusChanged { peer: peer.id.clone(), status: old });
-            }
-            return Ok(());
-        }
-        self.check_status(peer, &status)?;
-
-        let peer = peer.id.clone();
-        if old.is(Role::Producer) && !status.is(Role::Producer) {
-            self.end_all_where(conn, Role::Producer);
-        }
-        if old.is(Role::Consumer) && !status.is(Role::Consumer) {
-            self.end_all_where(conn, Role::Consumer);
-        }
-        let status = Arc::new(status);
-        self.peers.set_status(conn, Arc::clone(&status));
-        self.broadcast(Notice::StatusChanged { peer, status });
-        Ok(())
-    }
-
-    fn check_status(&self, peer: &Peer, status: &Status) -> Result<(), Refusal> {
-        let max = self.limits.meta_len;
-        match status.meta.as_ref().map(|meta| meta.len()) {
-            Some(len) if len > max => return Err(Refusal::MetaTooLong { len, max }),
-            _ => {}
-        }
-        if !status.is(Role::Producer) {
-            return Ok(());
-        }
-        if status.is(Role::Consumer) {
-            return Err(Refusal::BothEnds(peer.id.clone()));
-        }
-        may_produce(peer)
-    }
-
-    /// Whoever asks a producer consumes; whoever asks a passive consumer produces.
-    fn start_session(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        peer: &PeerId,
-        offer: Option<Text>,
-    ) -> Result<(), Refusal> {
-        let Some(from) = self.peers.peer(conn) else { return Ok(()) };
-        let Some((other, to)) = self.peers.find(peer) else {
-            return Err(Refusal::NoSuchPeer(peer.clone()));
-        };
-        let (producer, consumer) = if to.status.is(Role::Producer) {
-            (other, conn)
-        } else if to.status.is(Role::Consumer) {
-            may_produce(from)?;
-            (conn, other)
-        } else {
-            return Err(Refusal::NoMedia {
-                from: from.id.clone(),
-                from_roles: from.status.roles.clone(),
-                to: to.id.clone(),
-                to_roles: to.status.roles.clone(),
-            });
-        };
-        if other == conn {
-            return Err(Refusal::OnlyOneEnd(peer.clone()));
-        }
-        self.check_session_count(from, to, other)?;
-        self.open_session(now, producer, consumer, offer);
-        Ok(())
-    }
-
-    fn check_session_count(&self, from: &Peer, to: &Peer, other: ConnId) -> Result<(), Refusal> {
-        let max = self.limits.sessions_per_peer;
-        for peer in [from, to] {
-            if peer.sessions.len() >= max {
-                return Err(Refusal::TooManySessions { peer: peer.id.clone(), max });
-            }
-        }
-        let max = self.limits.sessions_per_pair;
-        let sessions = from.sessions.iter().filter_map(|id| self.sessions.session(*id));
-        if sessions.filter(|session| session.has(other)).count() >= max {
-            return Err(Refusal::TooManyTogether { peer: to.id.clone(), max });
-        }
-        Ok(())
-    }
-
-    fn open_session(
-        &mut self,
-        now: Instant,
-        producer: ConnId,
-        consumer: ConnId,
-        offer: Option<Text>,
-    ) {
-        let session = self.rng.session_id();
-        let mut ids = Vec::with_capacity(2);
-        for conn in [producer, consumer] {
-            let Some(peer) = self.peers.peer_mut(conn) else { return };
-            peer.sessions.push(session);
-            ids.push(peer.id.clone());
-        }
-        let [producer_id, consumer_id] = [ids[0].clone(), ids[1].clone()];
-        self.sessions.insert(session, producer, consumer, now + self.limits.first_word);
-        // The consumer first: it knows its session before the producer's offer can reach it.
-        self.notify(consumer, Notice::SessionStarted { peer: producer_id, session });
-        self.notify(producer, Notice::SessionRequested { peer: consumer_id, session, offer });
-    }
-
-    fn relay(&mut self, conn: ConnId, id: SessionId, payload: Payload) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.session(id) else { return Ok(()) };
-        let Some(other) = session.other(conn) else { return Ok(()) };
-        let from_producer = conn == session.producer;
-        if !from_producer && matches!(payload, Payload::Offer(_)) {
-            return self.refuse_offer(conn, other);
-        }
-        if from_producer {
-            self.sessions.producer_spoke(id);
-        }
-        self.notify(other, Notice::Relayed { session: id, payload });
-        Ok(())
-    }
-
-    fn refuse_offer(&self, consumer: ConnId, producer: ConnId) -> Result<(), Refusal> {
-        let (Some(consumer), Some(producer)) =
-            (self.peers.peer(consumer), self.peers.peer(producer))
-        else {
-            return Ok(());
-        };
-        Err(Refusal::OfferFromConsumer {
-            consumer: consumer.id.clone(),
-            producer: producer.id.clone(),
-        })
-    }
-
-    /// Ends a session at the wish of one end; the other is told.
-    fn end_by(&mut self, conn: ConnId, id: SessionId, error: Option<Text>) {
-        let Some(other) = self.sessions.session(id).and_then(|session| session.other(conn)) else {
-            return;
-        };
-        self.forget_session(id);
-        self.notify(other, Notice::SessionEnded { session: id, error });
-    }
-
-    /// Ends a session because of what one end said in it; both are told.
-    fn spoil(&mut self, conn: ConnId, id: SessionId, fault: &Text) {
-        if self.sessions.session(id).is_some_and(|session| session.has(conn)) {
-            self.end_for_both(id, fault);
-        }
-    }
-
-    fn end_for_both(&mut self, id: SessionId, error: &Text) {
-        let Some((producer, consumer)) = self.forget_session(id) else { return };
-        for conn in [producer, consumer] {
-            let error = Some(Arc::clone(error));
-            self.notify(conn, Notice::SessionEnded { session: id, error });
-        }
-    }
-
-    fn end_all_where(&mut self, conn: ConnId, role: Role) {
-        let Some(peer) = self.peers.peer(conn) else { return };
-        for id in peer.sessions.clone() {
-            let Some(session) = self.sessions.session(id) else { continue };
-            let end = if role == Role::Producer { session.producer } else { session.consumer };
-            if end == conn {
-                self.end_by(conn, id, None);
+    fn time_passed(&mut self, now: Instant) {
+        while let Some(due) = self.timers.pop(now) {
+            match due {
+                Due::FirstWord(session) => self.producer_was_silent(session),
+                Due::Ring(call) => self.nobody_answered(now, call),
+                Due::Grace(conn) => self.close(now, conn, CloseReason::NotBack),
+                Due::Probe(conn) => self.holder_was_silent(now, conn),
             }
         }
     }
 
-    fn end_overdue(&mut self, now: Instant) {
-        let seconds = self.limits.first_word.as_secs();
-        let fault = Text::from(format!("the producer said nothing for {seconds} s"));
-        while let Some(id) = self.sessions.overdue(now) {
-            self.end_for_both(id, &fault);
-        }
-    }
-
-    /// Returns the producer and the consumer that it had.
-    fn forget_session(&mut self, id: SessionId) -> Option<(ConnId, ConnId)> {
-        let session = self.sessions.remove(id)?;
-        for conn in [session.producer, session.consumer] {
-            if let Some(peer) = self.peers.peer_mut(conn) {
-                peer.sessions.retain(|other| *other != id);
-            }
-        }
-        Some((session.producer, session.consumer))
-    }
-
-    fn close(&mut self, conn: ConnId, reason: CloseReason) {
-        if self.peers.peer(conn).is_some() {
-            self.outputs.push_back(Output::Close { conn, reason });
-            self.leave(conn);
-        }
-    }
-
-    fn leave(&mut self, conn: ConnId) {
-        self.end_all_where(conn, Role::Producer);
-        self.end_all_where(conn, Role::Consumer);
-        let Some(peer) = self.peers.remove(conn) else { return };
-        let status = Arc::new(Status { roles: Vec::new(), meta: peer.status.meta.clone() });
-        self.broadcast(Notice::StatusChanged { peer: peer.id, status });
-    }
-
-    /// Nobody hears that the others leave: they all do.
-    fn stop(&mut self) {
-        self.stopping = true;
-        self.sessions.clear();
-        for conn in self.peers.drain() {
-            self.outputs.push_back(Output::Close { conn, reason: CloseReason::Stopping });
-        }
-    }
-
-    fn broadcast(&mut self, notice: Notice) {
-        let notice = Arc::new(notice);
-        for conn in self.peers.listeners() {
-            self.outputs.push_back(Output::Notify { conn, notice: Arc::clone(&notice) });
-        }
+    /// Tells the one whose request is at hand; the first answer carries its tag.
+    fn answer(&mut self, conn: ConnId, notice: Notice) {
+        let tag = self.tag.take();
+        self.outputs.push_back(Output::Notify { conn, notice: Arc::new(notice), tag });
     }
 
     fn notify(&mut self, conn: ConnId, notice: Notice) {
-        self.outputs.push_back(Output::Notify { conn, notice: Arc::new(notice) });
+        self.notify_all([conn], notice);
     }
-}
 
-fn may_produce(peer: &Peer) -> Result<(), Refusal> {
-    match peer.access {
-        Access::Full => Ok(()),
-        Access::Watch => Err(Refusal::WatchOnly),
+    fn notify_all(&mut self, conns: impl IntoIterator<Item = ConnId>, notice: Notice) {
+        let notice = Arc::new(notice);
+        for conn in conns {
+            let notice = Arc::clone(&notice);
+            self.outputs.push_back(Output::Notify { conn, notice, tag: None });
+        }
+    }
+
+    fn record(&mut self, fact: Fact) {
+        self.outputs.push_back(Output::Record(fact));
     }
 }

@@ -1,6 +1,6 @@
-//! Names for connections, peers and sessions.
+//! Names for connections, peers, sessions and calls.
 //!
-//! Peer and session ids are UUIDs of version 4 drawn from the generator that the caller seeded:
+//! Peer, session and call ids are UUIDs of version 4 drawn from the generator that the caller seeded:
 //! whoever knows one was told.
 
 use std::fmt;
@@ -13,6 +13,10 @@ use rand::{RngCore, SeedableRng};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
 
+/// What somebody logged in with, numbered by whoever keeps it: a token, a web session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CredentialId(pub i64);
+
 /// A registered end, as others name it. Opaque text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(Arc<str>);
@@ -20,6 +24,10 @@ pub struct PeerId(Arc<str>);
 /// One negotiation between a producer and a consumer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(u128);
+
+/// One call between two accounts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(u128);
 
 /// Where ids come from: cryptographically strong, so seed it from the operating system.
 pub struct Rng(StdRng);
@@ -43,43 +51,57 @@ impl fmt::Display for PeerId {
     }
 }
 
-impl SessionId {
-    /// Reads the 36 characters that [`Display`](fmt::Display) writes; `None` for anything else,
-    /// which no session is called.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut value = 0_u128;
-        for (index, byte) in text.bytes().enumerate() {
-            match (index, byte) {
-                (8 | 13 | 18 | 23, b'-') => {}
-                (8 | 13 | 18 | 23, _) => return None,
-                (_, b'0'..=b'9') => value = value << 4 | u128::from(byte - b'0'),
-                (_, b'a'..=b'f') => value = value << 4 | u128::from(byte - b'a' + 10),
-                _ => return None,
+macro_rules! uuid {
+    ($id:ident) => {
+        impl $id {
+            /// Reads the 36 characters that [`Display`](fmt::Display) writes; `None` for anything
+            /// else, which none is called.
+            pub fn parse(text: &str) -> Option<Self> {
+                parse(text).map(Self)
             }
         }
-        (text.len() == 36).then_some(Self(value))
-    }
+
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                print(self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                print(self.0, f)
+            }
+        }
+    };
 }
 
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bits = self.0;
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            bits >> 96,
-            bits >> 80 & 0xffff,
-            bits >> 64 & 0xffff,
-            bits >> 48 & 0xffff,
-            bits & 0xffff_ffff_ffff
-        )
+uuid!(SessionId);
+uuid!(CallId);
+
+fn parse(text: &str) -> Option<u128> {
+    let mut value = 0_u128;
+    for (index, byte) in text.bytes().enumerate() {
+        match (index, byte) {
+            (8 | 13 | 18 | 23, b'-') => {}
+            (8 | 13 | 18 | 23, _) => return None,
+            (_, b'0'..=b'9') => value = value << 4 | u128::from(byte - b'0'),
+            (_, b'a'..=b'f') => value = value << 4 | u128::from(byte - b'a' + 10),
+            _ => return None,
+        }
     }
+    (text.len() == 36).then_some(value)
 }
 
-impl fmt::Debug for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+fn print(bits: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        bits >> 96,
+        bits >> 80 & 0xffff,
+        bits >> 64 & 0xffff,
+        bits >> 48 & 0xffff,
+        bits & 0xffff_ffff_ffff
+    )
 }
 
 impl Rng {
@@ -92,12 +114,20 @@ impl Rng {
         PeerId(self.session_id().to_string().into())
     }
 
-    /// Version 4, variant 1 (RFC 9562, 5.4).
     pub(crate) fn session_id(&mut self) -> SessionId {
+        SessionId(self.uuid())
+    }
+
+    pub(crate) fn call_id(&mut self) -> CallId {
+        CallId(self.uuid())
+    }
+
+    /// Version 4, variant 1 (RFC 9562, 5.4).
+    fn uuid(&mut self) -> u128 {
         let random = u128::from(self.0.next_u64()) << 64 | u128::from(self.0.next_u64());
         let version = 0xf << 76;
         let variant = 0b11 << 62;
-        SessionId(random & !(version | variant) | 0x4 << 76 | 0b10 << 62)
+        random & !(version | variant) | 0x4 << 76 | 0b10 << 62
     }
 }
 

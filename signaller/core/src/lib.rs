@@ -1,4 +1,4 @@
-//! The hub as a value: who is there, who is in a session with whom, who may pass what to whom.
+//! The hub as a value: who is there, who is in a session or a call with whom, who may do what.
 //!
 //! Inputs go in with the time, outputs are polled out. No sockets, no clock, no locks, no logging,
 //! no encoding: [`Request`] and [`Notice`] are the only vocabulary, and what travels between the
@@ -6,24 +6,35 @@
 //!
 //! ```
 //! use std::time::Instant;
-//! use signaller_core::{Access, ConnId, Hub, Input, Limits, Notice, Output, Rng};
+//! use signaller_core::{Access, ConnId, Hub, Identity, Input, Limits, Notice, Output, Rng};
 //!
 //! let mut hub = Hub::new(Limits::default(), Rng::from_seed([7; 32]));
-//! hub.handle(Instant::now(), Input::Connected { conn: ConnId(1), access: Access::Full });
-//! let Some(Output::Notify { conn, notice }) = hub.poll_output() else { panic!() };
+//! hub.handle(Instant::now(), Input::Connected {
+//!     conn: ConnId(1),
+//!     identity: Identity::guest(Access::Full),
+//! });
+//! let Some(Output::Notify { conn, notice, .. }) = hub.poll_output() else { panic!() };
 //! assert!(conn == ConnId(1) && matches!(*notice, Notice::Welcome { .. }));
 //! ```
 
+mod accounts;
+mod calls;
+mod facts;
 mod hub;
 mod ids;
 mod limits;
 mod peers;
 mod sessions;
+mod timers;
 mod words;
 
+pub use accounts::{Account, AccountName, Circle, Kind, NameError, Right, Rights};
+pub use facts::{EndedCall, Fact, OpenCall, OpenSession, OpenSide};
 pub use hub::{Hub, Input, Output};
-pub use ids::{ConnId, PeerId, Rng, SessionId};
-pub use limits::Limits;
+pub use ids::{CallId, ConnId, CredentialId, PeerId, Rng, SessionId};
+pub use limits::{Limits, Rate, SecondLogin};
+pub use peers::Identity;
 pub use words::{
-    Access, CloseReason, Listed, Notice, Payload, Refusal, Request, Role, Status, Text,
+    Access, AccountStatus, Answer, CallStage, CallView, CloseReason, EndCause, EndReason, Listed,
+    Media, Notice, Payload, Refusal, RejectCause, Request, Role, Seen, Snapshot, Status, Text,
 };

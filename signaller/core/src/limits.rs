@@ -1,8 +1,8 @@
-//! How much of everything one peer may have.
+//! How much of everything one peer may have, and how long things may take.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Bounds that keep one peer from using up what belongs to all.
+/// Bounds that keep one peer from using up what belongs to all, and the clocks of calls.
 ///
 /// The defaults are far from what a house of devices and browsers needs; the stock server has none.
 #[derive(Clone, Debug)]
@@ -15,6 +15,39 @@ pub struct Limits {
     pub meta_len: usize,
     /// How long a session may wait for its producer's first word.
     pub first_word: Duration,
+    /// How long a call rings.
+    pub ring: Duration,
+    /// How long a lost connection may take to come back.
+    pub grace: Duration,
+    /// How long the holder of a peer id may take to show that it lives when another wants the id.
+    pub probe: Duration,
+    /// Status changes of one connection; every listener hears of each.
+    pub status_changes: Rate,
+    /// Calls that one connection offers.
+    pub call_offers: Rate,
+    /// What happens when a person logs in twice.
+    pub second_login: SecondLogin,
+}
+
+/// So many at once, and one more each `every`.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// At once.
+    pub burst: u32,
+    /// For one more.
+    pub every: Duration,
+}
+
+/// What happens when a person (a user or an admin) logs in while logged in. Devices may always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecondLogin {
+    /// The second is refused.
+    Refuse,
+    /// The first is closed.
+    Replace,
+    /// Both stay: a tablet and a phone.
+    #[default]
+    Allow,
 }
 
 impl Default for Limits {
@@ -24,6 +57,50 @@ impl Default for Limits {
             sessions_per_pair: 16,
             meta_len: 16 * 1024,
             first_word: Duration::from_secs(60),
+            ring: Duration::from_secs(30),
+            grace: Duration::from_secs(30),
+            probe: Duration::from_secs(2),
+            status_changes: Rate { burst: 60, every: Duration::from_millis(250) },
+            call_offers: Rate { burst: 10, every: Duration::from_secs(3) },
+            second_login: SecondLogin::default(),
         }
+    }
+}
+
+/// How much of a [`Rate`] is used up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Meter {
+    /// When all of it is free again; `None` when it is.
+    free_at: Option<Instant>,
+}
+
+impl Meter {
+    /// Uses one; whether there was one.
+    pub(crate) fn take(&mut self, now: Instant, rate: Rate) -> bool {
+        let from = self.free_at.map_or(now, |at| at.max(now));
+        let free_at = from + rate.every;
+        let fits = free_at.duration_since(now) <= rate.every * rate.burst;
+        if fits {
+            self.free_at = Some(free_at);
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_and_then_one_at_a_time() {
+        let rate = Rate { burst: 3, every: Duration::from_secs(1) };
+        let (mut meter, mut now) = (Meter::default(), Instant::now());
+        let mut took = |now| meter.take(now, rate);
+        assert!([took(now), took(now), took(now)].iter().all(|took| *took));
+        assert!(!took(now));
+        now += Duration::from_secs(1);
+        assert!(took(now) && !took(now));
+        now += Duration::from_secs(60);
+        assert!([took(now), took(now), took(now)].iter().all(|took| *took) && !took(now));
     }
 }

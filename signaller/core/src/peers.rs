@@ -1,19 +1,61 @@
-//! Who is there and what they are registered as. Knows nothing of sessions but their ids.
+//! Who is connected, as whom, and what they are registered as. Knows nothing of sessions but
+//! their ids.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::ids::{ConnId, PeerId, SessionId};
+use crate::accounts::AccountName;
+use crate::ids::{ConnId, CredentialId, PeerId, SessionId};
+use crate::limits::Meter;
 use crate::words::{Access, Listed, Role, Status};
+
+/// As whom somebody connects, and what it can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its account; `None` for a guest.
+    pub account: Option<AccountName>,
+    /// What it may do.
+    pub access: Access,
+    /// The peer id that belongs to it; `None` for a random one.
+    pub peer: Option<PeerId>,
+    /// What it logged in with, if that can be revoked.
+    pub credential: Option<CredentialId>,
+    /// Whether its protocol knows calls and accounts; nothing of them is sent to others.
+    pub calls: bool,
+    /// Whether it can come back after its socket broke.
+    pub resumes: bool,
+}
+
+impl Identity {
+    /// Somebody without a login.
+    pub fn guest(access: Access) -> Self {
+        Self { account: None, access, peer: None, credential: None, calls: false, resumes: false }
+    }
+
+    /// A login from a protocol that knows neither calls nor coming back.
+    pub fn account(name: AccountName) -> Self {
+        Self { account: Some(name), ..Self::guest(Access::Full) }
+    }
+}
 
 /// One connection's peer.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
-    pub(crate) access: Access,
+    pub(crate) identity: Identity,
     pub(crate) status: Arc<Status>,
     /// Those it takes part in, oldest first.
     pub(crate) sessions: Vec<SessionId>,
+    /// Its socket broke, and it may come back.
+    pub(crate) is_away: bool,
+    pub(crate) status_changes: Meter,
+    pub(crate) call_offers: Meter,
+}
+
+impl Peer {
+    pub(crate) fn account(&self) -> Option<&AccountName> {
+        self.identity.account.as_ref()
+    }
 }
 
 /// All peers. A status change costs what the listeners cost, not what the peers cost.
@@ -21,15 +63,27 @@ pub(crate) struct Peer {
 pub(crate) struct Peers {
     by_conn: HashMap<ConnId, Peer>,
     by_id: HashMap<PeerId, ConnId>,
+    by_account: BTreeMap<AccountName, BTreeSet<ConnId>>,
     listeners: BTreeSet<ConnId>,
     producers: BTreeSet<ConnId>,
     consumers: BTreeSet<ConnId>,
 }
 
 impl Peers {
-    pub(crate) fn insert(&mut self, conn: ConnId, id: PeerId, access: Access) {
+    pub(crate) fn insert(&mut self, conn: ConnId, id: PeerId, identity: Identity) {
         self.by_id.insert(id.clone(), conn);
-        let peer = Peer { id, access, status: Arc::default(), sessions: Vec::new() };
+        if let Some(account) = &identity.account {
+            self.by_account.entry(account.clone()).or_default().insert(conn);
+        }
+        let peer = Peer {
+            id,
+            identity,
+            status: Arc::default(),
+            sessions: Vec::new(),
+            is_away: false,
+            status_changes: Meter::default(),
+            call_offers: Meter::default(),
+        };
         self.by_conn.insert(conn, peer);
     }
 
@@ -38,6 +92,14 @@ impl Peers {
         self.by_id.remove(&peer.id);
         for set in [&mut self.listeners, &mut self.producers, &mut self.consumers] {
             set.remove(&conn);
+        }
+        if let Some(account) = &peer.identity.account
+            && let Some(conns) = self.by_account.get_mut(account)
+        {
+            conns.remove(&conn);
+            if conns.is_empty() {
+                self.by_account.remove(account);
+            }
         }
         Some(peer)
     }
@@ -82,22 +144,49 @@ impl Peers {
         self.by_conn.len()
     }
 
+    /// All connections of an account, in their order.
+    pub(crate) fn of(&self, account: &AccountName) -> Vec<ConnId> {
+        self.by_account.get(account).into_iter().flatten().copied().collect()
+    }
+
+    /// Those of them that know calls.
+    pub(crate) fn callable(&self, account: &AccountName) -> Vec<ConnId> {
+        let conns = self.by_account.get(account).into_iter().flatten().copied();
+        conns.filter(|conn| self.knows_calls(*conn)).collect()
+    }
+
+    /// All connections that know calls and have an account, in no order.
+    pub(crate) fn all_callable(&self) -> Vec<ConnId> {
+        self.by_account.keys().flat_map(|account| self.callable(account)).collect()
+    }
+
+    pub(crate) fn with_credential(&self, credential: CredentialId) -> Vec<ConnId> {
+        let has = |peer: &Peer| peer.identity.credential == Some(credential);
+        let mut conns: Vec<_> =
+            self.by_conn.iter().filter(|(_, peer)| has(peer)).map(|(conn, _)| *conn).collect();
+        conns.sort_unstable();
+        conns
+    }
+
     pub(crate) fn listeners(&self) -> Vec<ConnId> {
         self.listeners.iter().copied().collect()
     }
 
-    pub(crate) fn producers(&self) -> Vec<Listed> {
-        self.listed(&self.producers)
+    /// Everybody with this role, in the order of their connections.
+    pub(crate) fn listed(&self, role: Role) -> impl Iterator<Item = Listed> {
+        let conns = match role {
+            Role::Producer => &self.producers,
+            Role::Consumer => &self.consumers,
+            Role::Listener => &self.listeners,
+        };
+        conns.iter().filter_map(|conn| self.by_conn.get(conn)).map(|peer| Listed {
+            peer: peer.id.clone(),
+            status: Arc::clone(&peer.status),
+            account: peer.identity.account.clone(),
+        })
     }
 
-    pub(crate) fn consumers(&self) -> Vec<Listed> {
-        self.listed(&self.consumers)
-    }
-
-    fn listed(&self, conns: &BTreeSet<ConnId>) -> Vec<Listed> {
-        let peers = conns.iter().filter_map(|conn| self.by_conn.get(conn));
-        peers
-            .map(|peer| Listed { peer: peer.id.clone(), status: Arc::clone(&peer.status) })
-            .collect()
+    fn knows_calls(&self, conn: ConnId) -> bool {
+        self.by_conn.get(&conn).is_some_and(|peer| peer.identity.calls)
     }
 }

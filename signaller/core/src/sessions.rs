@@ -1,17 +1,18 @@
-//! Who is in a session with whom, and which sessions still wait for their producer's first word.
+//! Who is in a session with whom, and why it may be.
 
-use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
+use std::collections::HashMap;
 
-use crate::ids::{ConnId, SessionId};
+use crate::ids::{CallId, ConnId, SessionId};
 
-/// One negotiation. Both ends are live connections: the hub ends it with either of them.
+/// One negotiation. Both ends are connections: the hub ends it with either of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Session {
     pub(crate) producer: ConnId,
     pub(crate) consumer: ConnId,
-    /// When it ends unless its producer says something; `None` once it did.
-    first_word_by: Option<Instant>,
+    /// Which of the two asked for it.
+    pub(crate) asker: ConnId,
+    /// The call that it belongs to, and ends with.
+    pub(crate) call: Option<CallId>,
 }
 
 impl Session {
@@ -31,49 +32,40 @@ impl Session {
 
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    all: HashMap<SessionId, Session>,
-    waiting: BTreeSet<(Instant, SessionId)>,
+    all: HashMap<SessionId, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    session: Session,
+    /// Its producer has not said anything yet.
+    is_waiting: bool,
 }
 
 impl Sessions {
-    pub(crate) fn insert(
-        &mut self,
-        id: SessionId,
-        producer: ConnId,
-        consumer: ConnId,
-        first_word_by: Instant,
-    ) {
-        self.waiting.insert((first_word_by, id));
-        let session = Session { producer, consumer, first_word_by: Some(first_word_by) };
-        self.all.insert(id, session);
+    pub(crate) fn insert(&mut self, id: SessionId, session: Session, is_waiting: bool) {
+        self.all.insert(id, Entry { session, is_waiting });
     }
 
     pub(crate) fn session(&self, id: SessionId) -> Option<&Session> {
-        self.all.get(&id)
+        self.all.get(&id).map(|entry| &entry.session)
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
-        let session = self.all.remove(&id)?;
-        if let Some(by) = session.first_word_by {
-            self.waiting.remove(&(by, id));
-        }
-        Some(session)
+        self.all.remove(&id).map(|entry| entry.session)
     }
 
-    /// The session is under way.
-    pub(crate) fn producer_spoke(&mut self, id: SessionId) {
-        if let Some(by) = self.all.get_mut(&id).and_then(|session| session.first_word_by.take()) {
-            self.waiting.remove(&(by, id));
-        }
+    /// The producer said something; whether it was the first time.
+    pub(crate) fn producer_spoke(&mut self, id: SessionId) -> bool {
+        self.all.get_mut(&id).is_some_and(|entry| std::mem::take(&mut entry.is_waiting))
     }
 
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.first().map(|(by, _)| *by)
-    }
-
-    /// One session whose deadline has come.
-    pub(crate) fn overdue(&self, now: Instant) -> Option<SessionId> {
-        self.waiting.first().filter(|(by, _)| *by <= now).map(|(_, id)| *id)
+    /// Those that fulfil a condition, in the order of their ids.
+    pub(crate) fn all_where(&self, fits: impl Fn(&Session) -> bool) -> Vec<SessionId> {
+        let mut ids: Vec<_> =
+            self.all.iter().filter(|(_, entry)| fits(&entry.session)).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -82,6 +74,5 @@ impl Sessions {
 
     pub(crate) fn clear(&mut self) {
         self.all.clear();
-        self.waiting.clear();
     }
 }

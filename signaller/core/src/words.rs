@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::ids::{PeerId, SessionId};
+use crate::accounts::{AccountName, Kind, NameError, Right};
+use crate::ids::{CallId, PeerId, SessionId};
 
 /// Text that the hub passes on without looking into it.
 pub type Text = Arc<str>;
@@ -80,11 +81,113 @@ pub enum Request {
     ListProducers,
     /// All passive consumers.
     ListConsumers,
+    /// All accounts that the asker may see.
+    ListAccounts,
+    /// Ring an account.
+    OfferCall {
+        /// Which one.
+        to: AccountName,
+        /// What the caller will send.
+        media: Media,
+    },
+    /// Accept or reject a ringing call.
+    AnswerCall {
+        /// Which one.
+        call: CallId,
+        /// Which of the two.
+        answer: Answer,
+    },
+    /// Name the producer that carries the asker's media in a call.
+    AttachPeer {
+        /// An accepted call.
+        call: CallId,
+        /// A producer of the asker's account.
+        peer: PeerId,
+    },
+    /// Tell the other side what is sent from now on: muted, camera off.
+    UpdateCall {
+        /// An accepted call.
+        call: CallId,
+        /// What is sent.
+        media: Media,
+    },
+    /// End a call, or cancel it while it rings.
+    EndCall {
+        /// Which one.
+        call: CallId,
+        /// Why.
+        cause: EndCause,
+    },
+    /// Leave for good.
+    LogOut,
     /// Nothing that could be understood; the answer says why.
     Unreadable {
         /// One sentence for a person.
         fault: String,
     },
+}
+
+/// What one side of a call sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Media {
+    /// Sound.
+    pub audio: bool,
+    /// A picture.
+    pub video: bool,
+}
+
+/// What the one who is called says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Talk, sending this.
+    Accept(Media),
+    /// Do not.
+    Reject(RejectCause),
+}
+
+/// Why a call is rejected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RejectCause {
+    /// Not now.
+    #[default]
+    Rejected,
+    /// The device is taken.
+    Busy,
+}
+
+/// Why a side ends a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndCause {
+    /// It hangs up; while it rings, it cancels.
+    #[default]
+    Hangup,
+    /// No media came through.
+    MediaFailed,
+}
+
+/// Why a call ended. Both sides hear the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndReason {
+    /// A side hung up.
+    Hangup,
+    /// The callee said no.
+    Rejected,
+    /// The callee said that it is taken.
+    Busy,
+    /// Nobody answered in time.
+    NoAnswer,
+    /// The caller gave up.
+    Cancelled,
+    /// A side was gone for too long.
+    Disconnected,
+    /// No media came through.
+    MediaFailed,
+    /// To the callee's other connections: one of them accepted.
+    AnsweredElsewhere,
+    /// A side logged out, or its account was removed.
+    LoggedOut,
+    /// The two speak protocols whose media do not meet.
+    Incompatible,
 }
 
 /// What one end of a session tells the other.
@@ -112,6 +215,8 @@ pub enum Notice {
         peer: PeerId,
         /// What it is registered as now.
         status: Arc<Status>,
+        /// Whose it is; `None` for a guest's.
+        account: Option<AccountName>,
     },
     /// To a producer: a consumer wants a session.
     SessionRequested {
@@ -147,6 +252,82 @@ pub enum Notice {
     Producers(Vec<Listed>),
     /// All passive consumers.
     Consumers(Vec<Listed>),
+    /// All accounts that it may see.
+    Accounts(Vec<Seen>),
+    /// Somebody came, went, got busy or free.
+    Presence(Seen),
+    /// An account was removed, or may no longer be seen.
+    AccountGone {
+        /// Which one.
+        account: AccountName,
+    },
+    /// To the caller: it rings.
+    CallRinging {
+        /// The new call.
+        call: CallId,
+        /// The callee.
+        to: AccountName,
+    },
+    /// To all connections of the callee: somebody rings.
+    IncomingCall {
+        /// The new call.
+        call: CallId,
+        /// The caller.
+        from: AccountName,
+        /// What the caller will send.
+        media: Media,
+    },
+    /// To both sides: the call has begun.
+    CallAccepted {
+        /// Which one.
+        call: CallId,
+        /// The other side.
+        from: AccountName,
+        /// What the other side sends.
+        media: Media,
+    },
+    /// The other side's media are to be had from this peer.
+    CallPeer {
+        /// Which call.
+        call: CallId,
+        /// A producer.
+        peer: PeerId,
+    },
+    /// They are no longer.
+    CallPeerGone {
+        /// Which call.
+        call: CallId,
+        /// What was a producer.
+        peer: PeerId,
+    },
+    /// The other side sends something else from now on.
+    CallUpdated {
+        /// Which call.
+        call: CallId,
+        /// What it sends.
+        media: Media,
+    },
+    /// The other side lost its connection and may come back: clocks that wait for it stand still.
+    CallAway {
+        /// Which call.
+        call: CallId,
+    },
+    /// The other side is back.
+    CallBack {
+        /// Which call.
+        call: CallId,
+    },
+    /// A call is over, or was never begun.
+    CallEnded {
+        /// Which one.
+        call: CallId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// After an interruption with an unknown number of lost notices: how things stand.
+    Snapshot(Snapshot),
+    /// A request that has no other answer was carried out.
+    Done,
     /// The request was refused and changed nothing.
     Refused(Refusal),
 }
@@ -158,6 +339,76 @@ pub struct Listed {
     pub peer: PeerId,
     /// What it is registered as.
     pub status: Arc<Status>,
+    /// Whose it is; `None` for a guest's.
+    pub account: Option<AccountName>,
+}
+
+/// An account, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Who.
+    pub name: AccountName,
+    /// What it is for.
+    pub kind: Kind,
+    /// What people are shown instead of the name.
+    pub label: Option<Text>,
+    /// Whether it is there.
+    pub status: AccountStatus,
+    /// Whether some connection of it could answer a call.
+    pub callable: bool,
+}
+
+/// Whether an account is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccountStatus {
+    /// It has no connection.
+    #[default]
+    Disconnected,
+    /// It has one.
+    Available,
+    /// It is in a call, ringing included.
+    Busy,
+}
+
+/// How things stand for one connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// All accounts that it may see.
+    pub accounts: Vec<Seen>,
+    /// The call that its account takes part in.
+    pub call: Option<CallView>,
+    /// The sessions that it is an end of.
+    pub sessions: Vec<SessionId>,
+}
+
+/// A call, seen from one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallView {
+    /// Which one.
+    pub call: CallId,
+    /// The other side.
+    pub with: AccountName,
+    /// Whether this side rang the other.
+    pub outgoing: bool,
+    /// Whether it was accepted by this very connection (or, for the caller, at all).
+    pub stage: CallStage,
+    /// What the other side sends.
+    pub media: Media,
+    /// The other side's producers.
+    pub peers: Vec<PeerId>,
+    /// Whether the other side is connected at this moment.
+    pub connected: bool,
+}
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallStage {
+    /// It rings.
+    Ringing,
+    /// It was accepted, and this connection holds it.
+    Held,
+    /// It was accepted on another connection of the account.
+    Elsewhere,
 }
 
 /// Why a connection is closed by the hub.
@@ -165,6 +416,22 @@ pub struct Listed {
 pub enum CloseReason {
     /// It does not read what it is sent.
     TooSlow,
+    /// It did not come back in time.
+    NotBack,
+    /// It logged out.
+    LoggedOut,
+    /// Its account is logged in already, and only one login is allowed.
+    LoggedInAlready,
+    /// A newer login took its place.
+    LoggedInElsewhere,
+    /// Another connection holds its peer id, and is alive.
+    PeerIdTaken,
+    /// A newer connection took its peer id.
+    Replaced,
+    /// Its account was removed, or what it logged in with was revoked.
+    Revoked,
+    /// Somebody in charge closed it.
+    Cut,
     /// The server stops.
     Stopping,
 }
@@ -202,8 +469,50 @@ pub enum Refusal {
         max: usize,
     },
 
+    /// Too much of one kind in too short a time.
+    #[error("too many {0} in a short time; wait a little")]
+    TooFast(&'static str),
+    /// A guest asks for what belongs to an account.
+    #[error("this needs a login")]
+    NotLoggedIn,
+    /// No call has this id, or it is none of the asker's.
+    #[error("there is no such call")]
+    NoSuchCall,
+    /// The call is not at a point where this can be done.
+    #[error("the call {0}")]
+    BadState(&'static str),
+    /// The attached peer is not a producer of the asker's account.
+    #[error("peer {0} is not a producer of your account")]
+    NotYourProducer(PeerId),
+    /// What was given as a name is none.
+    #[error(transparent)]
+    BadName(#[from] NameError),
+
     // The one who uses the client.
     /// Nobody is called that.
+    #[error("there is no account {0}")]
+    NoSuchAccount(AccountName),
+    /// The account's owner does not allow it.
+    #[error("{of} does not let you {}", verb(*.right))]
+    Forbidden {
+        /// Whose right it is.
+        of: AccountName,
+        /// Which right.
+        right: Right,
+    },
+    /// The callee is in another call.
+    #[error("{0} is busy")]
+    Busy(AccountName),
+    /// The caller is in another call.
+    #[error("you are in a call already")]
+    InCall,
+    /// The callee is not there, or has nothing that could answer.
+    #[error("{0} cannot be called now")]
+    NotCallable(AccountName),
+    /// A call to oneself.
+    #[error("you cannot call yourself")]
+    Oneself,
+    /// No peer has this id.
     #[error("Peer with ID '{0}' not found")]
     NoSuchPeer(PeerId),
     /// The peer asked for neither produces nor waits to consume.
@@ -241,4 +550,14 @@ pub enum Refusal {
     /// It wants to produce and may only watch.
     #[error("this connection may watch but not send media; the server's owner can allow it")]
     WatchOnly,
+}
+
+fn verb(right: Right) -> &'static str {
+    match right {
+        Right::See => "see it",
+        Right::Watch => "watch it",
+        Right::Talk => "talk through it",
+        Right::Call => "call it",
+        Right::Control => "control it",
+    }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use signaller_core::{
-    Access, ConnId, Hub, Input, Limits, Notice, Output, Payload, PeerId, Request, Rng, Role,
-    SessionId, Status,
+    Access, ConnId, Hub, Identity, Input, Limits, Notice, Output, Payload, PeerId, Request, Rng,
+    Role, SessionId, Status,
 };
 
 #[derive(Clone, Debug)]
@@ -54,7 +54,8 @@ impl Witness {
     fn see(&mut self, output: Output, by: Option<ConnId>, said: Option<SessionId>) {
         let (conn, notice) = match output {
             Output::Close { conn, .. } => return self.gone(conn),
-            Output::Notify { conn, notice } => (conn, notice),
+            Output::Notify { conn, notice, .. } => (conn, notice),
+            Output::Probe { .. } | Output::Record(_) => return,
         };
         assert!(self.live.contains(&conn), "a notice to somebody who is gone");
         match &*notice {
@@ -121,13 +122,13 @@ proptest! {
                     | Request::Spoil { session, .. } => Some(*session),
                     _ => None,
                 };
-                Input::Request { conn, request }
+                Input::Request { conn, request, tag: None }
             };
             let input = match act {
                 Act::Connect => {
                     next += 1;
                     witness.live.push(ConnId(next));
-                    Input::Connected { conn: ConnId(next), access: Access::Full }
+                    Input::Connected { conn: ConnId(next), identity: Identity::guest(Access::Full) }
                 }
                 Act::Leave(c) => {
                     let conn = conn(c);
@@ -163,7 +164,7 @@ proptest! {
             };
             witness.before = witness.ends.clone();
             // The one who ends a session hears nothing of it, but knows.
-            if let Input::Request { conn, request: Request::EndSession { session, .. } } = &input
+            if let Input::Request { conn, request: Request::EndSession { session, .. }, .. } = &input
                 && let Some(ends) = witness.ends.get_mut(session)
                 && ends.contains(conn)
             {

@@ -34,6 +34,7 @@ fn lists_hold_producers_and_passive_consumers() {
     let mut world = World::new().peer("door").peer("speaker").peer("page");
     world = world.is("door", &[Role::Producer]).is("speaker", &[Role::Consumer]);
     let listed = |world: &World, name: &str, role| Listed {
+        account: None,
         peer: world.id(name),
         status: Arc::new(Status { roles: vec![role], meta: None }),
     };

@@ -6,13 +6,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use signaller_core::{
-    Access, CloseReason, ConnId, Hub, Input, Limits, Notice, Output, Payload, PeerId, Refusal,
-    Request, Rng, Role, SessionId, Status,
+    Access, Account, AccountName, AccountStatus, Answer, CallId, CloseReason, ConnId, EndCause,
+    EndReason, Fact, Hub, Identity, Input, Kind, Limits, Media, Notice, Output, Payload, PeerId,
+    Refusal, Request, Rng, Role, SessionId, Status,
 };
 
 pub struct World {
     pub hub: Hub,
     pub now: Instant,
+    /// What was written down, oldest first.
+    pub facts: Vec<Fact>,
+    /// Who was probed since the last look.
+    pub probed: Vec<&'static str>,
+    accounts: BTreeMap<&'static str, Account>,
+    connections: u64,
     peers: BTreeMap<&'static str, Peer>,
 }
 
@@ -30,7 +37,15 @@ impl World {
 
     pub fn with(limits: Limits) -> Self {
         let hub = Hub::new(limits, Rng::from_seed([7; 32]));
-        Self { hub, now: Instant::now(), peers: BTreeMap::new() }
+        Self {
+            hub,
+            now: Instant::now(),
+            facts: Vec::new(),
+            probed: Vec::new(),
+            accounts: BTreeMap::new(),
+            connections: 0,
+            peers: BTreeMap::new(),
+        }
     }
 
     /// Somebody connects who may do everything, and is welcomed.
@@ -39,13 +54,168 @@ impl World {
     }
 
     pub fn guest(mut self, name: &'static str, access: Access) -> Self {
-        let conn = ConnId(self.peers.len() as u64 + 1);
+        self.connect(name, Identity::guest(access));
+        self.welcomed(name);
+        self
+    }
+
+    /// An account that is not connected.
+    pub fn account(mut self, name: &'static str, kind: Kind) -> Self {
+        self.allow(name, |account| account.kind = kind);
+        self
+    }
+
+    /// A connection of an account whose protocol knows calls; a user unless it is there already.
+    pub fn phone(mut self, name: &'static str, account: &'static str) -> Self {
+        self.log_in(name, account);
+        self.welcomed(name);
+        self.clear();
+        self
+    }
+
+    /// A connection of an account whose protocol does not know calls: a stock element.
+    pub fn stock(mut self, name: &'static str, account: &'static str) -> Self {
+        self.know(account);
+        self.connect(name, Identity::account(named(account)));
+        self.welcomed(name);
+        self.clear();
+        self
+    }
+
+    /// Makes or changes an account.
+    pub fn allow(&mut self, name: &'static str, change: impl FnOnce(&mut Account)) {
+        let account =
+            self.accounts.entry(name).or_insert_with(|| Account::new(named(name), Kind::User));
+        let kind = account.kind;
+        change(account);
+        if account.kind != kind {
+            account.rights = signaller_core::Rights::of(account.kind);
+        }
+        let account = account.clone();
+        self.input(Input::AccountChanged(account));
+    }
+
+    /// Like [`phone`](Self::phone), but what is heard stays to be looked at.
+    pub fn log_in(&mut self, name: &'static str, account: &'static str) {
+        self.know(account);
+        self.connect(name, Identity { peer: Some(name.into()), ..phone_of(account) });
+    }
+
+    /// A new connection in the place of the old one.
+    pub fn connect(&mut self, name: &'static str, identity: Identity) {
+        let conn = ConnId(self.now_conn());
         let peer = Peer { conn, id: "?".into(), inbox: VecDeque::new(), closed: None };
         self.peers.insert(name, peer);
-        self.input(Input::Connected { conn, access });
+        self.input(Input::Connected { conn, identity });
+    }
+
+    pub fn welcomed(&mut self, name: &str) {
         let Notice::Welcome { peer } = &*self.next(name) else { panic!("not welcomed") };
         self.peers.get_mut(name).unwrap().id = peer.clone();
-        self
+    }
+
+    pub fn offer(&mut self, from: &str, to: &str) {
+        self.ask(from, Request::OfferCall { to: named(to), media: BOTH });
+    }
+
+    /// A call that rings, of which everybody has heard.
+    pub fn ring(&mut self, from: &str, to: &str) -> CallId {
+        self.clear();
+        self.offer(from, to);
+        let Notice::CallRinging { call, .. } = *self.next(from) else { panic!("does not ring") };
+        self.clear();
+        call
+    }
+
+    /// A call that the second connection accepted.
+    pub fn call(&mut self, from: &str, to: &str, by: &str) -> CallId {
+        let call = self.ring(from, to);
+        self.accept(by, call);
+        self.clear();
+        call
+    }
+
+    pub fn accept(&mut self, name: &str, call: CallId) {
+        self.ask(name, Request::AnswerCall { call, answer: Answer::Accept(BOTH) });
+    }
+
+    pub fn hang_up(&mut self, name: &str, call: CallId) {
+        self.ask(name, Request::EndCall { call, cause: EndCause::Hangup });
+    }
+
+    pub fn lose(&mut self, name: &str) {
+        self.input(Input::Lost { conn: self.peers[name].conn });
+    }
+
+    pub fn resume(&mut self, name: &str, reset: bool) {
+        self.input(Input::Resumed { conn: self.peers[name].conn, reset });
+    }
+
+    pub fn conn(&self, name: &str) -> ConnId {
+        self.peers[name].conn
+    }
+
+    /// Forgets what everybody has heard.
+    pub fn clear(&mut self) {
+        for peer in self.peers.values_mut() {
+            peer.inbox.clear();
+        }
+    }
+
+    /// What somebody heard, presence left out.
+    pub fn heard(&mut self, name: &str) -> Vec<Notice> {
+        let heard = std::mem::take(&mut self.peers.get_mut(name).unwrap().inbox);
+        let all = heard.iter().map(|notice| Notice::clone(notice));
+        all.filter(|notice| !matches!(notice, Notice::Presence(_))).collect()
+    }
+
+    /// The presence that somebody was told of.
+    pub fn presence(&mut self, name: &str) -> Vec<(String, AccountStatus, bool)> {
+        let heard = std::mem::take(&mut self.peers.get_mut(name).unwrap().inbox);
+        let seen = heard.iter().filter_map(|notice| match &**notice {
+            Notice::Presence(seen) => Some(seen),
+            _ => None,
+        });
+        seen.map(|seen| (seen.name.to_string(), seen.status, seen.callable)).collect()
+    }
+
+    /// Like [`expect_silence`](Self::expect_silence), presence left out.
+    #[track_caller]
+    pub fn expect_silence_of_calls(&mut self) {
+        let names: Vec<_> = self.peers.keys().copied().collect();
+        for name in names {
+            assert_eq!(self.heard(name), [], "{name}");
+        }
+    }
+
+    /// What somebody sees of an account in its list.
+    pub fn sees(&mut self, name: &str, account: &str) -> Option<(AccountStatus, bool)> {
+        self.ask(name, Request::ListAccounts);
+        let last = self.peers.get_mut(name).unwrap().inbox.pop_back().unwrap();
+        let Notice::Accounts(accounts) = &*last else { panic!("no list but {last:?}") };
+        let seen = accounts.iter().find(|seen| seen.name == named(account));
+        seen.map(|seen| (seen.status, seen.callable))
+    }
+
+    /// Both heard of the end and are free, and nothing is left of any call.
+    #[track_caller]
+    pub fn expect_call_end(&mut self, call: CallId, names: &[&str], reason: EndReason) {
+        for name in names {
+            assert_eq!(self.heard(name), [Notice::CallEnded { call, reason }], "{name}");
+        }
+        assert_eq!(self.hub.call_count(), 0);
+        self.clear();
+    }
+
+    fn know(&mut self, account: &'static str) {
+        if !self.accounts.contains_key(account) {
+            self.allow(account, |_| ());
+        }
+    }
+
+    fn now_conn(&mut self) -> u64 {
+        self.connections += 1;
+        self.connections
     }
 
     /// It registers; what it hears of itself is dropped.
@@ -86,7 +256,7 @@ impl World {
 
     pub fn ask(&mut self, name: &str, request: Request) {
         let conn = self.peers[name].conn;
-        self.input(Input::Request { conn, request });
+        self.input(Input::Request { conn, request, tag: None });
     }
 
     pub fn leave(&mut self, name: &str) {
@@ -110,8 +280,17 @@ impl World {
         self.hub.handle(self.now, input);
         while let Some(output) = self.hub.poll_output() {
             match output {
-                Output::Notify { conn, notice } => self.of(conn).inbox.push_back(notice),
+                Output::Notify { conn, notice, .. } => {
+                    let peer = self.of(conn);
+                    assert_eq!(peer.closed, None, "a notice to somebody who is closed");
+                    peer.inbox.push_back(notice);
+                }
                 Output::Close { conn, reason } => self.of(conn).closed = Some(reason),
+                Output::Probe { conn } => {
+                    let name = self.peers.iter().find(|(_, peer)| peer.conn == conn).unwrap().0;
+                    self.probed.push(name);
+                }
+                Output::Record(fact) => self.facts.push(fact),
             }
         }
     }
@@ -159,5 +338,15 @@ impl World {
 
 pub fn changed(peer: PeerId, roles: &[Role], meta: Option<&str>) -> Notice {
     let status = Status { roles: roles.to_vec(), meta: meta.map(Into::into) };
-    Notice::StatusChanged { peer, status: Arc::new(status) }
+    Notice::StatusChanged { peer, status: Arc::new(status), account: None }
+}
+
+pub const BOTH: Media = Media { audio: true, video: true };
+
+pub fn named(account: &str) -> AccountName {
+    AccountName::parse(account).unwrap()
+}
+
+pub fn phone_of(account: &str) -> Identity {
+    Identity { calls: true, resumes: true, ..Identity::account(named(account)) }
 }

@@ -1,0 +1,303 @@
+//! Who comes, goes, breaks off and comes back; and what becomes of them when accounts change.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Hub, Input, Output};
+use crate::accounts::{Account, AccountName, Kind};
+use crate::ids::{ConnId, CredentialId};
+use crate::limits::SecondLogin;
+use crate::peers::{Identity, Peer};
+use crate::timers::Due;
+use crate::words::{CloseReason, EndReason, Notice, Request, Role, Status, Text};
+
+/// Requests that wait for a newcomer's welcome; what exceeds them is lost with the newcomer.
+const WAITING_REQUESTS: usize = 16;
+
+/// Somebody who wants a peer id that another holds.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    identity: Identity,
+    holder: ConnId,
+    waiting: Vec<(Request, Option<Text>)>,
+}
+
+impl Newcomer {
+    pub(super) fn wait_with(&mut self, request: Request, tag: Option<Text>) {
+        if self.waiting.len() < WAITING_REQUESTS {
+            self.waiting.push((request, tag));
+        }
+    }
+}
+
+impl Hub {
+    pub(super) fn connected(&mut self, now: Instant, conn: ConnId, identity: Identity) {
+        if self.stopping {
+            self.refuse(conn, CloseReason::Stopping);
+            return;
+        }
+        if identity.account.as_ref().is_some_and(|name| self.accounts.account(name).is_none()) {
+            self.refuse(conn, CloseReason::Revoked); // removed on the way here
+            return;
+        }
+        let holder = identity.peer.as_ref().and_then(|id| self.peers.find(id));
+        match holder.map(|(holder, peer)| (holder, peer.is_away)) {
+            None => self.welcome(now, conn, identity),
+            Some((holder, true)) => {
+                self.close(now, holder, CloseReason::Replaced);
+                self.welcome(now, conn, identity);
+            }
+            Some((holder, false)) => {
+                let newcomer = Newcomer { identity, holder, waiting: Vec::new() };
+                self.newcomers.insert(conn, newcomer);
+                self.timers.set(Due::Probe(conn), now + self.limits.probe);
+                self.outputs.push_back(Output::Probe { conn: holder });
+            }
+        }
+    }
+
+    /// The holder of a peer id answered: whoever else wanted it does not get it.
+    pub(super) fn alive(&mut self, holder: ConnId) {
+        for conn in self.newcomers_for(holder) {
+            self.forget_newcomer(conn);
+            self.refuse(conn, CloseReason::PeerIdTaken);
+        }
+    }
+
+    pub(super) fn holder_was_silent(&mut self, now: Instant, conn: ConnId) {
+        if let Some(holder) = self.newcomers.get(&conn).map(|newcomer| newcomer.holder) {
+            self.close(now, holder, CloseReason::Replaced);
+        }
+    }
+
+    pub(super) fn lost(&mut self, now: Instant, conn: ConnId) {
+        let can_resume = self.peers.peer(conn).is_some_and(|peer| peer.identity.resumes);
+        if !can_resume || !self.newcomers_for(conn).is_empty() {
+            self.disconnected(now, conn);
+            return;
+        }
+        if let Some(peer) = self.peers.peer_mut(conn) {
+            peer.is_away = true;
+        }
+        self.timers.set(Due::Grace(conn), now + self.limits.grace);
+        self.tell_far_side(conn, |call| Notice::CallAway { call });
+    }
+
+    pub(super) fn resumed(&mut self, conn: ConnId, reset: bool) {
+        let Some(peer) = self.peers.peer_mut(conn) else { return };
+        let was_away = std::mem::take(&mut peer.is_away);
+        self.timers.cancel(Due::Grace(conn));
+        if reset {
+            let snapshot = self.snapshot(conn);
+            self.notify(conn, Notice::Snapshot(snapshot));
+        }
+        if was_away {
+            self.tell_far_side(conn, |call| Notice::CallBack { call });
+        }
+    }
+
+    pub(super) fn disconnected(&mut self, now: Instant, conn: ConnId) {
+        self.forget_newcomer(conn);
+        self.leave(now, conn, EndReason::Disconnected);
+    }
+
+    pub(super) fn close(&mut self, now: Instant, conn: ConnId, reason: CloseReason) {
+        if self.peers.peer(conn).is_none() {
+            return;
+        }
+        self.refuse(conn, reason);
+        let reason = match reason {
+            CloseReason::LoggedOut | CloseReason::LoggedInElsewhere | CloseReason::Revoked => {
+                EndReason::LoggedOut
+            }
+            _ => EndReason::Disconnected,
+        };
+        self.leave(now, conn, reason);
+    }
+
+    pub(super) fn account_changed(&mut self, account: Account) {
+        let name = account.name.clone();
+        let kind = account.kind;
+        let is_other_kind = self.accounts.account(&name).is_some_and(|old| old.kind != kind);
+        let before = self.audience(&name);
+        self.accounts.insert(account);
+        let after = self.audience(&name);
+        for conn in before.iter().filter(|conn| !after.contains(conn)) {
+            self.hide(&name, *conn);
+        }
+        for conn in after.iter().filter(|conn| !before.contains(conn)) {
+            self.reveal(&name, *conn);
+        }
+        if is_other_kind {
+            self.show_all(&name);
+        }
+        self.end_forbidden();
+        self.publish(&name);
+    }
+
+    pub(super) fn account_removed(&mut self, now: Instant, name: &AccountName) {
+        for conn in self.peers.of(name) {
+            self.close(now, conn, CloseReason::Revoked);
+        }
+        for conn in self.audience(name) {
+            self.hide(name, conn);
+        }
+        self.accounts.remove(name);
+        self.published.remove(name);
+    }
+
+    pub(super) fn revoked(&mut self, now: Instant, credential: CredentialId) {
+        for conn in self.peers.with_credential(credential) {
+            self.close(now, conn, CloseReason::Revoked);
+        }
+    }
+
+    /// Nobody hears that the others leave: they all do.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        self.sessions.clear();
+        self.calls.clear();
+        self.timers.clear();
+        let newcomers = std::mem::take(&mut self.newcomers).into_keys();
+        for conn in self.peers.drain().into_iter().chain(newcomers) {
+            self.refuse(conn, CloseReason::Stopping);
+        }
+    }
+
+    fn welcome(&mut self, now: Instant, conn: ConnId, identity: Identity) {
+        if let Err(reason) = self.settle_second_login(now, &identity) {
+            self.refuse(conn, reason);
+            return;
+        }
+        let id = identity.peer.clone().unwrap_or_else(|| self.rng.peer_id());
+        let account = identity.account.clone();
+        self.peers.insert(conn, id.clone(), identity);
+        self.notify(conn, Notice::Welcome { peer: id });
+        if let Some(account) = account {
+            self.ring_newcomer(conn, &account);
+            self.publish(&account);
+        }
+    }
+
+    /// Two devices of one person are two logins; several elements of one device are one.
+    fn settle_second_login(
+        &mut self,
+        now: Instant,
+        identity: &Identity,
+    ) -> Result<(), CloseReason> {
+        let Some(name) = identity.account.as_ref().filter(|_| identity.calls) else {
+            return Ok(());
+        };
+        if self.accounts.account(name).is_some_and(|account| account.kind == Kind::Device) {
+            return Ok(());
+        }
+        let first = self.peers.callable(name);
+        let is_there = |conn: &ConnId| self.peers.peer(*conn).is_some_and(|peer| !peer.is_away);
+        match self.limits.second_login {
+            SecondLogin::Allow => return Ok(()),
+            SecondLogin::Refuse if first.iter().any(is_there) => {
+                return Err(CloseReason::LoggedInAlready);
+            }
+            SecondLogin::Refuse | SecondLogin::Replace => {}
+        }
+        for conn in first {
+            self.close(now, conn, CloseReason::LoggedInElsewhere);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, now: Instant, conn: ConnId, reason: EndReason) {
+        self.end_all_where(conn, Role::Producer);
+        self.end_all_where(conn, Role::Consumer);
+        self.timers.cancel(Due::Grace(conn));
+        let Some(peer) = self.peers.remove(conn) else { return };
+        let account = peer.account().cloned();
+        let status = Arc::new(Status { roles: Vec::new(), meta: peer.status.meta.clone() });
+        self.broadcast(&peer.id, &status, account.as_ref());
+        if let Some(account) = account {
+            self.detach(&peer.id, Some(&account));
+            self.leave_call(now, conn, &account, reason);
+            self.publish(&account);
+        }
+        for conn in self.newcomers_for(conn) {
+            self.admit(now, conn);
+        }
+    }
+
+    /// The id that it wants is free.
+    fn admit(&mut self, now: Instant, conn: ConnId) {
+        let Some(newcomer) = self.forget_newcomer(conn) else { return };
+        self.connected(now, conn, newcomer.identity);
+        for (request, tag) in newcomer.waiting {
+            self.handle(now, Input::Request { conn, request, tag });
+        }
+    }
+
+    fn newcomers_for(&self, holder: ConnId) -> Vec<ConnId> {
+        let waiting = self.newcomers.iter().filter(|(_, newcomer)| newcomer.holder == holder);
+        waiting.map(|(conn, _)| *conn).collect()
+    }
+
+    fn forget_newcomer(&mut self, conn: ConnId) -> Option<Newcomer> {
+        self.timers.cancel(Due::Probe(conn));
+        self.newcomers.remove(&conn)
+    }
+
+    fn refuse(&mut self, conn: ConnId, reason: CloseReason) {
+        self.outputs.push_back(Output::Close { conn, reason });
+    }
+
+    /// Everybody who may see an account, itself not included.
+    fn audience(&self, name: &AccountName) -> Vec<ConnId> {
+        let mut conns = self.peers.listeners();
+        conns.extend(self.peers.all_callable());
+        conns.sort_unstable();
+        conns.dedup();
+        conns.retain(|conn| {
+            self.peers.peer(*conn).and_then(Peer::account) != Some(name)
+                && self.sees(*conn, Some(name))
+        });
+        conns
+    }
+
+    fn hide(&mut self, name: &AccountName, from: ConnId) {
+        self.show_peers(name, from, false);
+        if self.peers.peer(from).is_some_and(|peer| peer.identity.calls) {
+            self.notify(from, Notice::AccountGone { account: name.clone() });
+        }
+    }
+
+    fn reveal(&mut self, name: &AccountName, to: ConnId) {
+        self.show_peers(name, to, true);
+        if self.peers.peer(to).is_some_and(|peer| peer.identity.calls)
+            && let Some(seen) = self.seen(name)
+        {
+            self.notify(to, Notice::Presence(seen));
+        }
+    }
+
+    /// An admin sees more than a user: the account itself hears whom it sees now.
+    fn show_all(&mut self, name: &AccountName) {
+        for conn in self.peers.callable(name) {
+            let accounts = self.seen_by(conn);
+            self.notify(conn, Notice::Accounts(accounts));
+        }
+    }
+
+    fn show_peers(&mut self, name: &AccountName, listener: ConnId, shown: bool) {
+        let listens = self.peers.peer(listener).is_some_and(|peer| peer.status.is(Role::Listener));
+        for conn in self.peers.of(name).into_iter().filter(|_| listens) {
+            let Some(peer) = self.peers.peer(conn).filter(|peer| !peer.status.roles.is_empty())
+            else {
+                continue;
+            };
+            let status = if shown {
+                Arc::clone(&peer.status)
+            } else {
+                Arc::new(Status { roles: Vec::new(), meta: None })
+            };
+            let (peer, account) = (peer.id.clone(), Some(name.clone()));
+            self.notify(listener, Notice::StatusChanged { peer, status, account });
+        }
+    }
+}

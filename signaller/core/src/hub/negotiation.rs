@@ -1,0 +1,254 @@
+//! Sessions: who may have one with whom, what passes in it, how it ends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Hub;
+use super::registration::may_produce;
+use crate::accounts::{AccountName, Right};
+use crate::facts::Fact;
+use crate::ids::{CallId, ConnId, PeerId, SessionId};
+use crate::peers::Peer;
+use crate::sessions::Session;
+use crate::timers::Due;
+use crate::words::{Notice, Payload, Refusal, Role, Text};
+
+const NO_LONGER: &str = "this is no longer allowed";
+
+impl Hub {
+    /// Whoever asks a producer consumes; whoever asks a passive consumer produces.
+    pub(super) fn start_session(
+        &mut self,
+        now: Instant,
+        asker: ConnId,
+        peer: &PeerId,
+        offer: Option<Text>,
+    ) -> Result<(), Refusal> {
+        let Some(from) = self.peers.peer(asker) else { return Ok(()) };
+        let Some((other, to)) = self.peers.find(peer) else {
+            return Err(Refusal::NoSuchPeer(peer.clone()));
+        };
+        let joint = self.call_between(from.account(), to.account());
+        if joint.is_none() && !self.sees(asker, to.account()) {
+            return Err(Refusal::NoSuchPeer(peer.clone()));
+        }
+        let (producer, consumer) = if to.status.is(Role::Producer) {
+            (other, asker)
+        } else if to.status.is(Role::Consumer) {
+            may_produce(from)?;
+            (asker, other)
+        } else {
+            return Err(Refusal::NoMedia {
+                from: from.id.clone(),
+                from_roles: from.status.roles.clone(),
+                to: to.id.clone(),
+                to_roles: to.status.roles.clone(),
+            });
+        };
+        if other == asker {
+            return Err(Refusal::OnlyOneEnd(peer.clone()));
+        }
+        self.check_session_count(from, to, other)?;
+        let session = Session { producer, consumer, asker, call: joint };
+        if let Err((of, right)) = self.permit(&session) {
+            let asker = from.account().cloned();
+            self.record(Fact::Forbidden { asker, of: of.clone(), right });
+            return Err(Refusal::Forbidden { of, right });
+        }
+        self.open_session(now, session, offer);
+        Ok(())
+    }
+
+    pub(super) fn relay(
+        &mut self,
+        conn: ConnId,
+        id: SessionId,
+        payload: Payload,
+    ) -> Result<(), Refusal> {
+        let Some(session) = self.sessions.session(id) else { return Ok(()) };
+        let Some(other) = session.other(conn) else { return Ok(()) };
+        let from_producer = conn == session.producer;
+        if !from_producer && matches!(payload, Payload::Offer(_)) {
+            return self.refuse_offer(conn, other);
+        }
+        if from_producer && self.sessions.producer_spoke(id) {
+            self.timers.cancel(Due::FirstWord(id));
+        }
+        self.notify(other, Notice::Relayed { session: id, payload });
+        Ok(())
+    }
+
+    /// Ends a session at the wish of one end; the other is told.
+    pub(super) fn end_by(
+        &mut self,
+        conn: ConnId,
+        id: SessionId,
+        error: Option<Text>,
+    ) -> Result<(), Refusal> {
+        if let Some(other) = self.sessions.session(id).and_then(|session| session.other(conn)) {
+            self.forget_session(id);
+            self.notify(other, Notice::SessionEnded { session: id, error });
+        }
+        Ok(())
+    }
+
+    /// Ends a session because of what one end said in it; both are told.
+    pub(super) fn spoil(
+        &mut self,
+        conn: ConnId,
+        id: SessionId,
+        fault: &Text,
+    ) -> Result<(), Refusal> {
+        if self.sessions.session(id).is_some_and(|session| session.has(conn)) {
+            self.end_for_both(id, Some(fault));
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions in which a connection has this role.
+    pub(super) fn end_all_where(&mut self, conn: ConnId, role: Role) {
+        let Some(peer) = self.peers.peer(conn) else { return };
+        for id in peer.sessions.clone() {
+            let Some(session) = self.sessions.session(id) else { continue };
+            let end = if role == Role::Producer { session.producer } else { session.consumer };
+            if end == conn {
+                let _ = self.end_by(conn, id, None); // never refused
+            }
+        }
+    }
+
+    pub(super) fn end_all_of_call(&mut self, call: CallId) {
+        for id in self.sessions.all_where(|session| session.call == Some(call)) {
+            self.end_for_both(id, None);
+        }
+    }
+
+    /// Ends what a change of rights no longer allows.
+    pub(super) fn end_forbidden(&mut self) {
+        let fault = Text::from(NO_LONGER);
+        for id in self.sessions.all_where(|session| self.permit(session).is_err()) {
+            self.end_for_both(id, Some(&fault));
+        }
+    }
+
+    pub(super) fn producer_was_silent(&mut self, id: SessionId) {
+        let seconds = self.limits.first_word.as_secs();
+        let fault = Text::from(format!("the producer said nothing for {seconds} s"));
+        self.end_for_both(id, Some(&fault));
+    }
+
+    /// Puts back a session that two ends had before the server was started.
+    pub(super) fn restore_session(&mut self, id: SessionId, session: Session) {
+        for conn in [session.producer, session.consumer] {
+            if let Some(peer) = self.peers.peer_mut(conn) {
+                peer.sessions.push(id);
+            }
+        }
+        self.sessions.insert(id, session, false);
+    }
+
+    /// Whose right is lacking for a session, and which; none if it belongs to a call.
+    fn permit(&self, session: &Session) -> Result<(), (AccountName, Right)> {
+        let right = if session.asker == session.consumer { Right::Watch } else { Right::Talk };
+        let asker = self.peers.peer(session.asker).and_then(Peer::account);
+        let asked = session.other(session.asker).and_then(|conn| self.peers.peer(conn));
+        let Some(asked) = asked.and_then(Peer::account) else { return Ok(()) };
+        let allows = |right| self.accounts.allow(right, asked, asker);
+        if session.call.is_some() || allows(right) && allows(Right::See) {
+            Ok(())
+        } else {
+            Err((asked.clone(), right))
+        }
+    }
+
+    fn call_between(
+        &self,
+        one: Option<&AccountName>,
+        other: Option<&AccountName>,
+    ) -> Option<CallId> {
+        let (one, other) = (one?, other?);
+        let (id, call) = self.calls.of(one)?;
+        call.joins(one, other).then_some(id)
+    }
+
+    fn check_session_count(&self, from: &Peer, to: &Peer, other: ConnId) -> Result<(), Refusal> {
+        let max = self.limits.sessions_per_peer;
+        for peer in [from, to] {
+            if peer.sessions.len() >= max {
+                return Err(Refusal::TooManySessions { peer: peer.id.clone(), max });
+            }
+        }
+        let max = self.limits.sessions_per_pair;
+        let sessions = from.sessions.iter().filter_map(|id| self.sessions.session(*id));
+        if sessions.filter(|session| session.has(other)).count() >= max {
+            return Err(Refusal::TooManyTogether { peer: to.id.clone(), max });
+        }
+        Ok(())
+    }
+
+    fn open_session(&mut self, now: Instant, session: Session, offer: Option<Text>) {
+        let id = self.rng.session_id();
+        let Session { producer, consumer, asker, call } = session;
+        let mut ends = Vec::with_capacity(2);
+        for conn in [producer, consumer] {
+            let Some(peer) = self.peers.peer_mut(conn) else { return };
+            peer.sessions.push(id);
+            ends.push((peer.id.clone(), peer.account().cloned()));
+        }
+        self.sessions.insert(id, session, true);
+        self.timers.set(Due::FirstWord(id), now + self.limits.first_word);
+        let [(producer_id, producer_account), (consumer_id, consumer_account)] =
+            [ends[0].clone(), ends[1].clone()];
+        // The consumer first: it knows its session before the producer's offer can reach it.
+        for (conn, notice) in [
+            (consumer, Notice::SessionStarted { peer: producer_id, session: id }),
+            (producer, Notice::SessionRequested { peer: consumer_id, session: id, offer }),
+        ] {
+            if conn == asker {
+                self.answer(conn, notice);
+            } else {
+                self.notify(conn, notice);
+            }
+        }
+        self.record(Fact::SessionStarted {
+            session: id,
+            producer: producer_account,
+            consumer: consumer_account,
+            call,
+        });
+        if let Some(call) = call {
+            self.record_open(call);
+        }
+    }
+
+    fn refuse_offer(&self, consumer: ConnId, producer: ConnId) -> Result<(), Refusal> {
+        let (Some(consumer), Some(producer)) =
+            (self.peers.peer(consumer), self.peers.peer(producer))
+        else {
+            return Ok(());
+        };
+        Err(Refusal::OfferFromConsumer {
+            consumer: consumer.id.clone(),
+            producer: producer.id.clone(),
+        })
+    }
+
+    fn end_for_both(&mut self, id: SessionId, error: Option<&Text>) {
+        let Some(session) = self.forget_session(id) else { return };
+        for conn in [session.producer, session.consumer] {
+            let error = error.map(Arc::clone);
+            self.notify(conn, Notice::SessionEnded { session: id, error });
+        }
+    }
+
+    fn forget_session(&mut self, id: SessionId) -> Option<Session> {
+        let session = self.sessions.remove(id)?;
+        self.timers.cancel(Due::FirstWord(id));
+        for conn in [session.producer, session.consumer] {
+            if let Some(peer) = self.peers.peer_mut(conn) {
+                peer.sessions.retain(|other| *other != id);
+            }
+        }
+        Some(session)
+    }
+}
