@@ -1,0 +1,110 @@
+//! One way in for every program: flags, then `INTERCOM_…` variables, then a TOML file, then the
+//! built-in defaults.
+//!
+//! A program declares its flags with clap, once. Each flag with a variable is a setting, and its id
+//! (`peer_id` for `--peer-id`) is its key in the file. What a variable or a file says is checked by
+//! the flag's own parser and then put before the flags of the command line: so there is one set of
+//! rules. Nothing here knows what a setting means.
+
+mod command;
+mod fault;
+mod file;
+mod layers;
+pub mod log;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::exit;
+
+use clap::Parser;
+
+pub use fault::Fault;
+
+use command::Asked;
+use layers::Merged;
+
+/// A program that has a settings file.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// As on the command line, `intercom-…`; what follows the hyphen names the file.
+    pub name: &'static str,
+    /// The subcommand whose flags are the settings; `None` when they are the program's own.
+    pub verb: Option<&'static str>,
+    /// Settings that belong to another one: whoever says the first anew says the others, too.
+    pub parts: &'static [(&'static str, &'static [&'static str])],
+}
+
+impl Program {
+    /// Reads the settings, and does all of `config check` and `config print`. Help, version, these
+    /// two and mistakes end the process; a mistake with one line and code 2.
+    ///
+    /// `check` says what is wrong with settings that are each right by themselves.
+    pub fn start<C: Parser>(&self, check: impl FnOnce(&C) -> Result<(), String>) -> C {
+        let merged = self.merge(std::env::args_os().collect());
+        match merged.and_then(|merged| self.answer(merged, check)) {
+            Ok(Answer::Run(settings)) => settings,
+            Ok(Answer::Say(text)) => {
+                // Nobody reading it is no failure.
+                let _ = std::io::stdout().lock().write_all(text.as_bytes());
+                exit(0)
+            }
+            Err(fault) => fault.exit(),
+        }
+    }
+
+    /// Reads the settings of this process again: what its file says now.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub fn again<C: Parser>(&self) -> Result<C, Fault> {
+        Ok(self.merge::<C>(std::env::args_os().collect())?.settings)
+    }
+
+    fn answer<C: Parser>(
+        &self,
+        merged: Merged<C>,
+        check: impl FnOnce(&C) -> Result<(), String>,
+    ) -> Result<Answer<C>, Fault> {
+        if merged.asked == Asked::Run {
+            return Ok(Answer::Run(merged.settings));
+        }
+        check(&merged.settings).map_err(Fault::Together)?;
+        Ok(Answer::Say(match merged.asked {
+            Asked::Print => print::effective(&merged),
+            _ => match merged.file {
+                Some(file) => format!("{} is good\n", file.display()),
+                None => {
+                    format!("there is no settings file; {} is where one goes\n", file::usual(self))
+                }
+            },
+        }))
+    }
+
+    fn merge<C: Parser>(&self, args: Vec<OsString>) -> Result<Merged<C>, Fault> {
+        layers::merge(self, args, &|name| std::env::var_os(name))
+    }
+}
+
+/// Reads a command line that has no settings file. Help, version and mistakes end the process.
+pub fn flags<C: Parser>() -> C {
+    let matches = command::quiet(C::command()).try_get_matches();
+    match matches.and_then(|matches| C::from_arg_matches(&matches)) {
+        Ok(flags) => flags,
+        Err(error) => Fault::from(error).exit(),
+    }
+}
+
+/// Prints one line that says what to do, and ends the process: code 2 for what the owner has to
+/// set right, 1 for what may pass.
+pub fn fail(error: &dyn std::fmt::Display, code: u8) -> ! {
+    eprintln!("error: {error}");
+    exit(code.into())
+}
+
+enum Answer<C> {
+    Run(C),
+    Say(String),
+}
