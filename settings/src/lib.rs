@@ -6,6 +6,7 @@
 //! the flag's own parser and then put before the flags of the command line: so there is one set of
 //! rules. Nothing here knows what a setting means.
 
+mod again;
 mod command;
 mod fault;
 mod file;
@@ -15,12 +16,12 @@ mod print;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::process::exit;
 
 use clap::Parser;
 
+pub use again::{Again, Settings};
 pub use fault::Fault;
 
 use command::Asked;
@@ -35,6 +36,8 @@ pub struct Program {
     pub verb: Option<&'static str>,
     /// Settings that belong to another one: whoever says the first anew says the others, too.
     pub parts: &'static [(&'static str, &'static [&'static str])],
+    /// Settings that can change while the program runs.
+    pub live: &'static [&'static str],
 }
 
 impl Program {
@@ -42,10 +45,10 @@ impl Program {
     /// two and mistakes end the process; a mistake with one line and code 2.
     ///
     /// `check` says what is wrong with settings that are each right by themselves.
-    pub fn start<C: Parser>(&self, check: impl FnOnce(&C) -> Result<(), String>) -> C {
-        let merged = self.merge(std::env::args_os().collect());
+    pub fn start<C: Parser>(&self, check: impl Fn(&C) -> Result<(), String>) -> (C, Settings) {
+        let merged = layers::merge::<C>(self, std::env::args_os().collect(), &variable);
         match merged.and_then(|merged| self.answer(merged, check)) {
-            Ok(Answer::Run(settings)) => settings,
+            Ok(Answer::Run(merged)) => (merged.settings, Settings::new(*self, merged.effective)),
             Ok(Answer::Say(text)) => {
                 // Nobody reading it is no failure.
                 let _ = std::io::stdout().lock().write_all(text.as_bytes());
@@ -55,36 +58,20 @@ impl Program {
         }
     }
 
-    /// Reads the settings of this process again: what its file says now.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub fn again<C: Parser>(&self) -> Result<C, Fault> {
-        Ok(self.merge::<C>(std::env::args_os().collect())?.settings)
-    }
-
     fn answer<C: Parser>(
         &self,
         merged: Merged<C>,
-        check: impl FnOnce(&C) -> Result<(), String>,
+        check: impl Fn(&C) -> Result<(), String>,
     ) -> Result<Answer<C>, Fault> {
-        if merged.asked == Asked::Run {
-            return Ok(Answer::Run(merged.settings));
-        }
         check(&merged.settings).map_err(Fault::Together)?;
-        Ok(Answer::Say(match merged.asked {
-            Asked::Print => print::effective(&merged),
-            _ => match merged.file {
+        Ok(match merged.asked {
+            Asked::Run => Answer::Run(merged),
+            Asked::Print => Answer::Say(print::effective(&merged)),
+            Asked::Check => Answer::Say(match merged.file {
                 Some(file) => format!("{} is good\n", file.display()),
-                None => {
-                    format!("there is no settings file; {} is where one goes\n", file::usual(self))
-                }
-            },
-        }))
-    }
-
-    fn merge<C: Parser>(&self, args: Vec<OsString>) -> Result<Merged<C>, Fault> {
-        layers::merge(self, args, &|name| std::env::var_os(name))
+                None => format!("good, without a settings file: {}\n", file::usual(self)),
+            }),
+        })
     }
 }
 
@@ -97,14 +84,18 @@ pub fn flags<C: Parser>() -> C {
     }
 }
 
-/// Prints one line that says what to do, and ends the process: code 2 for what the owner has to
-/// set right, 1 for what may pass.
+/// Prints the one line that says what to do, and ends the process: code 2 for what the owner has
+/// to set right, 1 for what may pass.
 pub fn fail(error: &dyn std::fmt::Display, code: u8) -> ! {
     eprintln!("error: {error}");
     exit(code.into())
 }
 
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
 enum Answer<C> {
-    Run(C),
+    Run(Merged<C>),
     Say(String),
 }

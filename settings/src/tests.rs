@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Parser, value_parser};
 use tempfile::TempDir;
 
-use crate::{Answer, Fault, Program, layers};
+use crate::{Answer, Fault, Program, Settings, layers};
 
 #[derive(Clone, Debug, Parser, PartialEq)]
 #[command(name = "intercom-thing")]
@@ -33,8 +33,12 @@ struct Thing {
     friend: Vec<u8>,
 }
 
-const THING: Program =
-    Program { name: "intercom-thing", verb: None, parts: &[("key_file", &["password_file"])] };
+const THING: Program = Program {
+    name: "intercom-thing",
+    verb: None,
+    parts: &[("key_file", &["password_file"])],
+    live: &["gain", "loud"],
+};
 
 /// A place with a settings file, and variables.
 struct World {
@@ -76,7 +80,7 @@ impl World {
         let merged = self.merge(&format!("config print {line}")).unwrap();
         match THING.answer(merged, |_| Ok(())).unwrap() {
             Answer::Say(text) => text,
-            Answer::Run(thing) => panic!("{thing:?}"),
+            Answer::Run(_) => panic!("{line} prints nothing"),
         }
     }
 
@@ -216,6 +220,26 @@ fn what_is_printed_is_a_file_of_the_same_settings() {
     let once = world.thing(line);
     assert_eq!(again, Thing { password_file: Some(here.join("p")), ..once });
     assert!(World::new().print("").contains("level = \"low\" # default\n"));
+}
+
+#[test]
+fn reading_again_tells_what_changes_and_what_waits() {
+    let world = World::new().file("gain = 2\nname = 'a'");
+    let mut settings = Settings::new(THING, world.merge("").unwrap().effective);
+    let mut again = |text| {
+        fs::write(world.path(), text).unwrap();
+        settings.compare(world.merge("").unwrap()).to_string()
+    };
+    let told = "settings read again: ";
+    assert_eq!(again("gain = 2\nname = 'a'"), format!("{told}nothing changed"));
+    let both = again("gain = 3\nname = 'b'\nloud = true");
+    assert_eq!(both, format!("{told}changed gain, loud; a restart is needed for name"));
+    // What waits is told until it is in effect, what changed is told once.
+    assert_eq!(
+        again("gain = 3\nname = 'b'\nloud = true"),
+        format!("{told}a restart is needed for name")
+    );
+    assert_eq!(again("name = 'a'\nloud = true"), format!("{told}changed gain"));
 }
 
 #[test]
