@@ -1,5 +1,6 @@
 # make run     build what is missing, start a signaller and the producer `door`
 # make test    every test, from a fresh clone
+# make plugins our elements for gst-launch-1.0, into plugins/
 # make check   formatting, lints, types, import rules
 # make bench   our signaller beside the stock one, into bench/RESULTS.md
 
@@ -10,7 +11,7 @@ BINARIES := intercom-signaller intercom-producer intercom-consumer intercom-pki
 WEB_SOURCES := $(shell git ls-files web-app 2>/dev/null)
 NODE := $(CURDIR)/scripts/node.sh
 
-.PHONY: run test check bench web release setup setup-test
+.PHONY: run test check bench plugins web release setup setup-test
 
 run: setup web release
 	@scripts/run.sh
@@ -29,6 +30,10 @@ check: setup-test web
 
 bench: setup-test web
 	bench/run.sh
+
+plugins:
+	@scripts/setup.sh run plugins
+	@scripts/plugins.sh
 
 release: web
 	@cargo build --quiet --release $(BINARIES:%=--package %)

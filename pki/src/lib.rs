@@ -1,7 +1,7 @@
 //! The custom CA of an intercom: browsers and phones trust it once, and it may vouch for names of
 //! the local network only, by critical name constraints.
 //!
-//! [`ensure_server`] is what a server calls at its start; [`Authority`] is the CA itself; the
+//! [`ensure_server`] is what a server calls at its start and [`refresh_server`] later; [`Authority`] is the CA itself; the
 //! command line is next to it. Nothing here opens a socket, and nothing overwrites a CA.
 
 mod authority;
@@ -21,4 +21,4 @@ pub use files::Files;
 pub use limits::{IpRange, Limits, RangeError};
 pub use machine::{host_name, hosts};
 pub use name::{DnsName, Host, IpError, NameError, parse_ip};
-pub use server::{Change, EnsureError, RENEW_BEFORE, Server, ensure_server};
+pub use server::{Change, EnsureError, RENEW_BEFORE, Server, ensure_server, refresh_server};

@@ -66,13 +66,29 @@ pub enum Change {
 /// Whatever a person has to put right; each says how.
 pub fn ensure_server(dir: &Path) -> Result<Server, EnsureError> {
     let hosts = machine::hosts().map_err(EnsureError::Addresses)?;
-    ensure_for(dir, &hosts, authority::now())
+    ensure_for(dir, &hosts, authority::now(), true)
 }
 
-fn ensure_for(dir: &Path, hosts: &[Host], now: OffsetDateTime) -> Result<Server, EnsureError> {
+/// [`ensure_server`] for a server that runs: a CA that has gone is an error and not made anew, as
+/// nobody trusts a new one. Costs a few file reads when there is nothing to do.
+///
+/// # Errors
+///
+/// As [`ensure_server`], and a missing CA.
+pub fn refresh_server(dir: &Path) -> Result<Server, EnsureError> {
+    let hosts = machine::hosts().map_err(EnsureError::Addresses)?;
+    ensure_for(dir, &hosts, authority::now(), false)
+}
+
+fn ensure_for(
+    dir: &Path,
+    hosts: &[Host],
+    now: OffsetDateTime,
+    may_make_ca: bool,
+) -> Result<Server, EnsureError> {
     let (authority, made) = match Authority::open(dir) {
         Ok(authority) => (authority, false),
-        Err(OpenError::Certificate(CertificateError::Missing(_))) => make_ca(dir)?,
+        Err(OpenError::Certificate(CertificateError::Missing(_))) if may_make_ca => make_ca(dir)?,
         Err(OpenError::NoKey(_)) => return keep_without_key(dir, hosts, now),
         Err(error) => return Err(error.into()),
     };
@@ -220,7 +236,7 @@ mod tests {
         }
 
         fn try_start(&self) -> Result<Server, EnsureError> {
-            ensure_for(self.dir.path(), &self.hosts, self.now)
+            ensure_for(self.dir.path(), &self.hosts, self.now, true)
         }
 
         fn path(&self, name: &str) -> std::path::PathBuf {

@@ -30,18 +30,24 @@ const BATCH: usize = 32;
 /// An idle connection costs little memory; what is longer than this grows a buffer for its time.
 const BUFFER_LEN: usize = 2 * 1024;
 
-/// What a connection waits for, and how long.
+/// What the server waits for, and how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// From one ping to the next; whoever has said nothing in between is gone.
     pub ping: Duration,
     /// For the peer's system to take what is written.
     pub write: Duration,
+    /// From one look at the certificate's files and this machine's addresses to the next.
+    pub certificate: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { ping: Duration::from_secs(25), write: Duration::from_secs(25) }
+        Self {
+            ping: Duration::from_secs(25),
+            write: Duration::from_secs(25),
+            certificate: Duration::from_secs(60),
+        }
     }
 }
 

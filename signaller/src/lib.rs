@@ -3,6 +3,7 @@
 //! The only place that knows all of its rooms. [`Server`] is the whole program without its command
 //! line, so that tests start it as `main` does.
 
+mod certificate;
 mod config;
 mod conn;
 mod dialect;
@@ -22,24 +23,23 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::IntoResponse;
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use intercom_pki::Change;
-use rustls::ServerConfig;
 use signaller_core::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower::ServiceExt;
-use tracing::{info, warn};
+use tracing::info;
 
+pub use certificate::CertificateError;
 pub use config::{Cli, Command, Config, ConfigError, Serve};
 pub use conn::{MAX_MESSAGE_LEN, Timing};
 pub use listen::admission::Level;
 pub use listen::tls::{Identity, TlsError, What};
 
+use certificate::Certificate;
 use hub_task::HubHandle;
 use link::{Link, Side};
 use listen::admission::Policy;
@@ -52,7 +52,8 @@ const LAST_FAREWELL: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<Address>,
-    listeners: Vec<JoinHandle<()>>,
+    tasks: Vec<JoinHandle<()>>,
+    certificate: Arc<Certificate>,
     hub: HubHandle,
     /// Its seats are all free when the last connection is gone.
     room: Arc<Semaphore>,
@@ -71,12 +72,9 @@ pub struct Address {
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The certificate or its key.
+    /// The certificate, its key, or our own CA.
     #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// Our own CA.
-    #[error(transparent)]
-    Pki(#[from] intercom_pki::EnsureError),
+    Certificate(#[from] CertificateError),
     /// The address.
     #[error("cannot listen on {address}: {source}{}", hint(source))]
     Listen {
@@ -91,7 +89,7 @@ impl StartError {
     /// 2 for what the owner has to set right, 1 for what may pass.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Tls(_) | Self::Pki(_) => 2,
+            Self::Certificate(_) => 2,
             Self::Listen { .. } => 1,
         }
     }
@@ -109,16 +107,20 @@ impl Server {
     /// # Errors
     /// See [`StartError`]. Nothing listens then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (tls, ca) = identity(&config)?;
+        let certificate = Arc::new(Certificate::load(&config)?);
+        let tls = certificate.tls()?;
         let main = open(config.listen)?;
         let plain = config.plain.map(open).transpose()?;
 
         let hub = hub_task::spawn(Limits::default());
         let room = Arc::new(Semaphore::new(config.max_clients as usize));
-        let app = App::new(&config, hub.clone(), Arc::clone(&room), ca);
+        let site = http::Site { hub: hub.clone(), ca: certificate.ca() };
+        let app = App::new(&config, site, Arc::clone(&room));
+        let keeper = certificate::keep(Arc::clone(&certificate), config.timing.certificate);
         let mut server = Self {
             addresses: Vec::new(),
-            listeners: Vec::new(),
+            tasks: vec![tokio::spawn(keeper)],
+            certificate,
             hub,
             room,
             max_clients: config.max_clients,
@@ -136,10 +138,20 @@ impl Server {
         &self.addresses
     }
 
+    /// Reads the certificate again, as when its files have changed; renews it if it is our own CA's
+    /// and that is due. Connections that are there go on, new ones see the new certificate. The
+    /// server also looks by itself once a minute.
+    ///
+    /// # Errors
+    /// What is there now cannot be used. The server goes on with what it has.
+    pub fn reload_certificate(&self) -> Result<(), CertificateError> {
+        self.certificate.reload()
+    }
+
     /// Takes leave of every peer with a Close frame, and returns when they have it.
     pub async fn stop(self) {
-        for listener in &self.listeners {
-            listener.abort();
+        for task in &self.tasks {
+            task.abort();
         }
         self.hub.stop().await;
         let everybody = self.room.acquire_many(self.max_clients);
@@ -161,7 +173,7 @@ impl Server {
         let socket =
             listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
         self.addresses.push(Address { scheme, socket });
-        self.listeners.push(tokio::spawn(serve(listener)));
+        self.tasks.push(tokio::spawn(serve(listener)));
         Ok(())
     }
 }
@@ -175,13 +187,13 @@ struct App {
 }
 
 impl App {
-    fn new(config: &Config, hub: HubHandle, room: Arc<Semaphore>, ca: Option<Bytes>) -> Self {
+    fn new(config: &Config, site: http::Site, room: Arc<Semaphore>) -> Self {
         let policy = Policy {
             anonymous: config.anonymous,
             local_peers: config.local_peers,
             allowed_origins: config.allowed_origins.clone(),
         };
-        let site = http::Site { hub: hub.clone(), ca };
+        let hub = site.hub.clone();
         Self {
             upgrades: Upgrades { hub, policy: Arc::new(policy), room, timing: config.timing },
             full: http::full(site.clone()),
@@ -213,38 +225,6 @@ impl App {
 impl listen::App for App {
     async fn answer(&self, link: Link, request: Request<Incoming>) -> Response<Body> {
         http::secure(self.route(link, request).await)
-    }
-}
-
-/// The TLS side's settings, and our CA's certificate if it is ours.
-fn identity(config: &Config) -> Result<(Arc<ServerConfig>, Option<Bytes>), StartError> {
-    if let Some(identity) = &config.identity {
-        return Ok((listen::tls::load(identity)?, None));
-    }
-    let dir = config.data_dir.join("pki");
-    let made = intercom_pki::ensure_server(&dir)?;
-    report(&made);
-    let intercom_pki::Files { server: cert, server_key: key, ca: file, .. } = made.files;
-    let tls = listen::tls::load(&Identity::Pem { cert, key })?;
-    let ca = std::fs::read(&file).map_err(|source| TlsError::Unreadable { file, source })?;
-    Ok((tls, Some(ca.into())))
-}
-
-fn report(made: &intercom_pki::Server) {
-    match made.change {
-        Change::Kept => {}
-        Change::Issued => info!("issued a new certificate for this server"),
-        Change::MadeCa => {
-            info!("made a CA; {} is what browsers and phones must trust", made.files.ca.display());
-        }
-    }
-    if !made.lacking.is_empty() {
-        let names: Vec<_> = made.lacking.iter().map(ToString::to_string).collect();
-        warn!(
-            "the CA may not vouch for {}, so browsers refuse to open them; \
-             `intercom-pki init --ip-range` makes a CA that may",
-            names.join(", ")
-        );
     }
 }
 

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Client, Stranger, config, http, tcp};
-use intercom_signaller::{Identity, Level, Server, StartError, TlsError};
+use intercom_signaller::{CertificateError, Identity, Level, Server, StartError, TlsError};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
@@ -171,7 +171,9 @@ async fn a_p12_file_holds_both() {
     Client::open(server.tls().await, "/", &[]).await.unwrap();
 
     let error = start_error(|config| config.identity = p12(None)).await;
-    assert!(matches!(error, StartError::Tls(TlsError::Locked { .. })), "{error}");
+    let StartError::Certificate(CertificateError::Tls(TlsError::Locked { .. })) = error else {
+        panic!("{error}")
+    };
 }
 
 #[tokio::test]

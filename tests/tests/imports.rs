@@ -10,13 +10,23 @@ use std::process::Command;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("intercom-protocol", &[]),
     ("signaller-core", &[]),
-    ("intercom-signaller", &["intercom-protocol", "signaller-core", "intercom-pki"]),
+    (
+        "intercom-signaller",
+        &["intercom-protocol", "signaller-core", "intercom-pki", "intercom-settings"],
+    ),
     ("intercom-client", &["intercom-protocol"]),
     ("gst-plugin-intercom", &["intercom-client", "intercom-protocol"]),
-    ("intercom-media", &["gst-plugin-intercom"]),
-    ("intercom-producer", &["intercom-media", "intercom-client", "gst-plugin-intercom"]),
-    ("intercom-consumer", &["intercom-media", "intercom-client", "gst-plugin-intercom"]),
-    ("intercom-pki", &[]),
+    ("intercom-media", &["gst-plugin-intercom", "intercom-settings"]),
+    (
+        "intercom-producer",
+        &["intercom-media", "intercom-client", "gst-plugin-intercom", "intercom-settings"],
+    ),
+    (
+        "intercom-consumer",
+        &["intercom-media", "intercom-client", "gst-plugin-intercom", "intercom-settings"],
+    ),
+    ("intercom-pki", &["intercom-settings"]),
+    ("intercom-settings", &[]),
 ];
 
 /// Packages of others that must stay out of ours.

@@ -9,6 +9,7 @@ mod web;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -25,8 +26,8 @@ use crate::hub_task::HubHandle;
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
     pub(crate) hub: HubHandle,
-    /// PEM of our own CA; `None` with a certificate from elsewhere.
-    pub(crate) ca: Option<Bytes>,
+    /// PEM of our own CA, as it is now; `None` with a certificate from elsewhere.
+    pub(crate) ca: Arc<ArcSwapOption<Bytes>>,
 }
 
 const NO_CA: &str =
@@ -55,9 +56,10 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
 
 /// The type that makes phones offer to install it.
 async fn ca(State(site): State<Arc<Site>>) -> Response {
-    match &site.ca {
+    match site.ca.load_full() {
         Some(pem) => {
-            ([(header::CONTENT_TYPE, "application/x-x509-ca-cert")], pem.clone()).into_response()
+            let kind = [(header::CONTENT_TYPE, "application/x-x509-ca-cert")];
+            (kind, Bytes::clone(&pem)).into_response()
         }
         None => (StatusCode::NOT_FOUND, NO_CA).into_response(),
     }

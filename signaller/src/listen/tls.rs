@@ -1,6 +1,7 @@
-//! The certificate and its key, from PEM or PKCS #12 files.
+//! The certificate and its key, from PEM or PKCS #12 files, and the cell that handshakes take it from.
 //!
-//! Fails closed: whatever is wrong stops the start with one line that names the file.
+//! Fails closed: whatever is wrong with a file is one line that names it. When to load again is
+//! not decided here.
 
 use std::fmt;
 use std::fs;
@@ -8,8 +9,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -98,41 +103,85 @@ impl fmt::Display for What {
     }
 }
 
-/// TLS 1.2 and 1.3 with this identity.
-///
-/// # Errors
-/// See [`TlsError`].
-pub(crate) fn load(identity: &Identity) -> Result<Arc<ServerConfig>, TlsError> {
-    match identity {
-        Identity::Pem { cert, key } => configure(read_chain(cert)?, read_key(key)?, cert, key),
-        Identity::Pkcs12 { file, password_file } => {
-            let (chain, der) = read_pkcs12(file, password_file.as_deref())?;
-            configure(chain, der, file, file)
+impl Identity {
+    /// Its files, to see whether they have changed.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        match self {
+            Self::Pem { cert, key } => vec![cert, key],
+            Self::Pkcs12 { file, password_file } => {
+                [Some(file), password_file.as_ref()].into_iter().flatten().map(|f| &**f).collect()
+            }
         }
     }
 }
 
-fn configure(
+/// The certificate that new handshakes show. It may be replaced at any time; connections that are
+/// there go on.
+#[derive(Debug)]
+pub(crate) struct Shown(ArcSwap<CertifiedKey>);
+
+impl Shown {
+    pub(crate) fn new(certificate: CertifiedKey) -> Self {
+        Self(ArcSwap::from_pointee(certificate))
+    }
+
+    /// Whether it is another than before.
+    pub(crate) fn replace(&self, certificate: CertifiedKey) -> bool {
+        let is_new = self.0.load().cert != certificate.cert;
+        self.0.store(Arc::new(certificate));
+        is_new
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+/// TLS 1.2 and 1.3 with the certificate that is shown at the time.
+///
+/// # Errors
+/// The TLS library was built without what they need.
+pub(crate) fn configure(shown: Arc<Shown>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(shown);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Reads an identity.
+///
+/// # Errors
+/// See [`TlsError`].
+pub(crate) fn load(identity: &Identity) -> Result<CertifiedKey, TlsError> {
+    match identity {
+        Identity::Pem { cert, key } => certify(read_chain(cert)?, read_key(key)?, cert, key),
+        Identity::Pkcs12 { file, password_file } => {
+            let (chain, der) = read_pkcs12(file, password_file.as_deref())?;
+            certify(chain, der, file, file)
+        }
+    }
+}
+
+fn certify(
     chain: Vec<CertificateDer<'static>>,
     der: PrivateKeyDer<'static>,
     cert: &Path,
     key: &Path,
-) -> Result<Arc<ServerConfig>, TlsError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let unusable = |source| TlsError::Unusable { cert: cert.into(), source };
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .with_no_client_auth()
-        .with_single_cert(chain, der)
-        .map_err(|source| match source {
-            rustls::Error::InconsistentKeys(_) => {
-                TlsError::Mismatch { cert: cert.into(), key: key.into() }
-            }
-            source => unusable(source),
-        })?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+) -> Result<CertifiedKey, TlsError> {
+    CertifiedKey::from_der(chain, der, &provider()).map_err(|source| match source {
+        rustls::Error::InconsistentKeys(_) => {
+            TlsError::Mismatch { cert: cert.into(), key: key.into() }
+        }
+        source => TlsError::Unusable { cert: cert.into(), source },
+    })
+}
+
+fn provider() -> CryptoProvider {
+    rustls::crypto::aws_lc_rs::default_provider()
 }
 
 fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

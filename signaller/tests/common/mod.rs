@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::http::Request;
@@ -69,6 +70,16 @@ impl Stranger {
     }
 
     pub async fn tls(&self) -> Box<dyn Socket> {
+        Box::new(self.handshake().await)
+    }
+
+    /// What a new handshake shows, verified with the CA in the data directory.
+    pub async fn leaf(&self) -> CertificateDer<'static> {
+        let socket = self.handshake().await;
+        socket.get_ref().1.peer_certificates().unwrap()[0].clone()
+    }
+
+    async fn handshake(&self) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         let ca = self.data.path().join("pki/ca.pem");
         roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
@@ -80,7 +91,7 @@ impl Stranger {
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
         let socket = TcpStream::connect(self.main()).await.unwrap();
-        Box::new(TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap())
+        TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
     }
 
     /// A welcomed client of the plain listener.

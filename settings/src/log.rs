@@ -1,0 +1,66 @@
+//! The log on stderr, and how its filter changes while a program runs.
+
+use std::io::{IsTerminal, stderr};
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt, registry, reload};
+
+/// What is logged, and how.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct LogArgs {
+    /// What is logged to standard error: error, warn, info, debug, trace, or a filter of tracing
+    #[arg(long, env = "INTERCOM_LOG", value_name = "LEVEL", default_value = "info", value_parser = filter)]
+    pub log: String,
+
+    /// How a line of the log looks
+    #[arg(long, env = "INTERCOM_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The running log.
+#[derive(Clone, Debug)]
+pub struct Log(reload::Handle<EnvFilter, Registry>);
+
+impl LogArgs {
+    /// Logs to stderr from here on. A log that was started before stays.
+    pub fn start(&self) -> Log {
+        let (filter, handle) = reload::Layer::new(self.filter());
+        let lines = fmt::layer().with_writer(stderr);
+        let lines = match self.log_format {
+            LogFormat::Text => lines.with_target(false).with_ansi(stderr().is_terminal()).boxed(),
+            LogFormat::Json => lines.json().boxed(),
+        };
+        let _ = registry().with(filter).with(lines).try_init();
+        Log(handle)
+    }
+
+    fn filter(&self) -> EnvFilter {
+        EnvFilter::try_new(&self.log).unwrap_or_default() // its parser has seen it
+    }
+}
+
+impl Log {
+    /// Logs by another filter from here on; how a line looks stays.
+    pub fn follow(&self, args: &LogArgs) {
+        let _ = self.0.reload(args.filter()); // without a log there is nothing to change
+    }
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("{text:?} is none of error, warn, info, debug and trace")),
+    }
+}
