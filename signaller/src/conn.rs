@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use signaller_core::{Access, CloseReason, ConnId};
+use signaller_core::{Access, CloseReason, ConnId, Identity};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -69,7 +69,10 @@ pub(crate) async fn run<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Ok(Membership { conn, mut inbox, closed }) = hub.connect(access).await else { return };
+    let Ok(Membership { conn, mut inbox, closed }) = hub.connect(Identity::guest(access)).await
+    else {
+        return;
+    };
     let (dialect, heard) = (Gst::default(), AtomicBool::new(false));
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {
@@ -102,8 +105,8 @@ impl End {
     /// The Close frame to send; `None` if nobody is left to read it, or it is answered already.
     fn code(self) -> Option<CloseCode> {
         Some(match self {
-            Self::Told(CloseReason::Stopping) => CloseCode::Away,
-            Self::Told(CloseReason::TooSlow) | Self::Stuck | Self::Silent => CloseCode::Policy,
+            Self::Told(reason) => close_code(reason),
+            Self::Stuck | Self::Silent => CloseCode::Policy,
             Self::Binary => CloseCode::Unsupported,
             Self::TooLong => CloseCode::Size,
             Self::NotUtf8 => CloseCode::Invalid,
@@ -114,8 +117,8 @@ impl End {
 
     fn words(self) -> &'static str {
         match self {
-            Self::Told(CloseReason::Stopping) => "the server stops",
-            Self::Told(CloseReason::TooSlow) | Self::Stuck => "you do not read what you are sent",
+            Self::Told(reason) => close_words(reason),
+            Self::Stuck => close_words(CloseReason::TooSlow),
             Self::Silent => "no answer to a ping",
             Self::Binary => "only text messages are understood",
             Self::TooLong => "a message may have at most 65536 bytes",
@@ -124,6 +127,36 @@ impl End {
             Self::Left => "it left",
             Self::Lost => "the connection was lost",
         }
+    }
+}
+
+/// RFC 6455, 7.4; the private ones as HTTP's status would be: 4000 and it.
+fn close_code(reason: CloseReason) -> CloseCode {
+    match reason {
+        CloseReason::Stopping => CloseCode::Away,
+        CloseReason::TooSlow | CloseReason::NotBack => CloseCode::Policy,
+        CloseReason::LoggedOut => CloseCode::Normal,
+        CloseReason::Revoked => CloseCode::Library(4401),
+        CloseReason::Cut => CloseCode::Library(4403),
+        CloseReason::LoggedInAlready
+        | CloseReason::LoggedInElsewhere
+        | CloseReason::PeerIdTaken
+        | CloseReason::Replaced => CloseCode::Library(4409),
+    }
+}
+
+fn close_words(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Stopping => "the server stops",
+        CloseReason::TooSlow => "you do not read what you are sent",
+        CloseReason::NotBack => "you did not come back in time",
+        CloseReason::LoggedOut => "you logged out",
+        CloseReason::LoggedInAlready => "this account is logged in already",
+        CloseReason::LoggedInElsewhere => "this account logged in elsewhere",
+        CloseReason::PeerIdTaken => "another connection has your peer id and is alive",
+        CloseReason::Replaced => "a newer connection took your peer id",
+        CloseReason::Revoked => "your account or your token is no longer good",
+        CloseReason::Cut => "somebody in charge closed this connection",
     }
 }
 

@@ -16,7 +16,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use signaller_core::{
-    Access, CloseReason, ConnId, Hub, Input, Limits, Notice, Output, Payload, Refusal, Request, Rng,
+    CloseReason, ConnId, Hub, Identity, Input, Limits, Notice, Output, Payload, Refusal, Request,
+    Rng,
 };
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info};
@@ -65,7 +66,7 @@ pub(crate) struct Counts {
 pub(crate) struct HubGone;
 
 enum Command {
-    Connected { conn: ConnId, access: Access, outbox: Outbox },
+    Connected { conn: ConnId, identity: Identity, outbox: Outbox },
     Disconnected { conn: ConnId },
     Request { conn: ConnId, request: Request },
     Count(oneshot::Sender<Counts>),
@@ -82,13 +83,13 @@ pub(crate) fn spawn(limits: Limits) -> HubHandle {
 
 impl HubHandle {
     /// Makes a connection known. [`disconnect`](Self::disconnect) must follow.
-    pub(crate) async fn connect(&self, access: Access) -> Result<Membership, HubGone> {
+    pub(crate) async fn connect(&self, identity: Identity) -> Result<Membership, HubGone> {
         let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
         let (notices_in, notices) = mpsc::channel(OUTBOX_NOTICES);
         let (close, closed) = oneshot::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let outbox = Outbox { notices: notices_in, waiting: Arc::clone(&waiting), close };
-        self.send(Command::Connected { conn, access, outbox }).await?;
+        self.send(Command::Connected { conn, identity, outbox }).await?;
         Ok(Membership { conn, inbox: Inbox { notices, waiting }, closed })
     }
 
@@ -171,15 +172,17 @@ impl HubTask {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Connected { conn, access, outbox } => {
+            Command::Connected { conn, identity, outbox } => {
                 self.outboxes.insert(conn, outbox);
-                self.handle(Input::Connected { conn, access });
+                self.handle(Input::Connected { conn, identity });
             }
             Command::Disconnected { conn } => {
                 self.outboxes.remove(&conn);
                 self.handle(Input::Disconnected { conn });
             }
-            Command::Request { conn, request } => self.handle(Input::Request { conn, request }),
+            Command::Request { conn, request } => {
+                self.handle(Input::Request { conn, request, tag: None });
+            }
             Command::Count(answer) => {
                 let counts =
                     Counts { peers: self.hub.peer_count(), sessions: self.hub.session_count() };
@@ -204,7 +207,7 @@ impl HubTask {
 
     fn carry_out(&mut self, output: Output, failed: &mut Vec<Input>) {
         match output {
-            Output::Notify { conn, notice } => {
+            Output::Notify { conn, notice, .. } => {
                 log(conn, &notice);
                 match self.outboxes.get(&conn).map(|outbox| outbox.put(notice)) {
                     Some(Err(Full::Overflowed)) => failed.push(Input::Overflowed { conn }),
@@ -217,6 +220,8 @@ impl HubTask {
                     let _ = outbox.close.send(reason); // it may be closing by itself
                 }
             }
+            // No connection has a peer id or an account of its own before there are logins.
+            Output::Probe { .. } | Output::Record(_) => {}
         }
     }
 }
@@ -250,7 +255,9 @@ fn weight(notice: &Notice) -> usize {
             let metas = peers.iter().filter_map(|listed| listed.status.meta.as_ref());
             metas.map(|meta| meta.len()).sum::<usize>() + 64 * peers.len()
         }
-        Notice::Welcome { .. } | Notice::SessionStarted { .. } | Notice::Refused(_) => 0,
+        Notice::Accounts(accounts) => 128 * accounts.len(),
+        Notice::Snapshot(snapshot) => 128 * snapshot.accounts.len() + 16 * snapshot.sessions.len(),
+        _ => 0,
     };
     text + 128
 }

@@ -35,9 +35,9 @@ impl Gst {
         }
     }
 
-    /// The text message that says this.
-    pub(crate) fn print(&self, notice: &Notice) -> String {
-        self.message(notice).print()
+    /// The text message that says this; `None` for what this protocol has no words for.
+    pub(crate) fn print(&self, notice: &Notice) -> Option<String> {
+        Some(self.message(notice)?.print())
     }
 
     fn request(&self, message: ClientMessage<'_>) -> Option<Request> {
@@ -66,10 +66,10 @@ impl Gst {
         })
     }
 
-    fn message<'a>(&self, notice: &'a Notice) -> ServerMessage<'a> {
-        match notice {
+    fn message<'a>(&self, notice: &'a Notice) -> Option<ServerMessage<'a>> {
+        Some(match notice {
             Notice::Welcome { peer } => ServerMessage::Welcome { peer_id: id(peer) },
-            Notice::StatusChanged { peer, status } => ServerMessage::PeerStatusChanged {
+            Notice::StatusChanged { peer, status, .. } => ServerMessage::PeerStatusChanged {
                 roles: status.roles.iter().copied().map(role_to_wire).collect(),
                 meta: meta(status),
                 peer_id: id(peer),
@@ -93,7 +93,9 @@ impl Gst {
             Notice::Refused(refusal) => {
                 ServerMessage::Error { details: refusal.to_string().into() }
             }
-        }
+            // A stock client that hears a word it does not know gives up.
+            _ => return None,
+        })
     }
 
     /// A stock client that hears `endSessionV1_1` without having asked for it gives up.
@@ -161,7 +163,7 @@ fn payload_to_wire(payload: &Payload) -> gst::Payload<'_> {
 fn listed(peers: &[Listed]) -> Vec<gst::Listed<'_>> {
     peers
         .iter()
-        .map(|Listed { peer, status }| gst::Listed { id: id(peer), meta: meta(status) })
+        .map(|Listed { peer, status, .. }| gst::Listed { id: id(peer), meta: meta(status) })
         .collect()
 }
 

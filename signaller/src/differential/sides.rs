@@ -13,7 +13,7 @@ use futures_util::{FutureExt, Stream, StreamExt, stream};
 use gst_plugin_webrtc_signalling::handlers::Handler;
 use gst_plugin_webrtc_signalling_protocol::IncomingMessage;
 use serde_json::Value;
-use signaller_core::{Access, ConnId, Hub, Input, Limits, Output, Rng};
+use signaller_core::{Access, ConnId, Hub, Identity, Input, Limits, Output, Rng};
 
 use crate::dialect::Gst;
 
@@ -116,13 +116,13 @@ impl Ours {
             Event::Come => {
                 let conn = ConnId(self.dialects.len() as u64);
                 self.dialects.insert(conn, Gst::default());
-                Input::Connected { conn, access: Access::Full }
+                Input::Connected { conn, identity: Identity::guest(Access::Full) }
             }
             Event::Leave(peer) => Input::Disconnected { conn: conn(peer) },
             Event::Say(peer, text) => {
                 let conn = conn(peer);
                 let request = self.dialects[&conn].read(&self.names.fill(text))?;
-                Input::Request { conn, request }
+                Input::Request { conn, request, tag: None }
             }
             Event::Wait => {
                 self.now += self.limits.first_word;
@@ -138,7 +138,11 @@ impl Side for Ours {
         let Some(input) = self.input(event) else { return heard };
         self.hub.handle(self.now, input);
         while let Some(output) = self.hub.poll_output() {
-            let Output::Notify { conn, notice } = output else { panic!("closed: {output:?}") };
+            let (conn, notice) = match output {
+                Output::Notify { conn, notice, .. } => (conn, notice),
+                Output::Record(_) => continue,
+                Output::Close { .. } | Output::Probe { .. } => panic!("closed: {output:?}"),
+            };
             let message = self.names.read(&self.dialects[&conn].print(&notice));
             heard.entry(peer_name(conn.0 as usize)).or_default().push(message);
         }
