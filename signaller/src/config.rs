@@ -25,7 +25,7 @@ pub const PROGRAM: Program = Program {
 };
 
 /// The signalling server and web host of gst-intercom.
-#[derive(Clone, Debug, Parser)]
+#[derive(Debug, Parser)]
 #[command(name = "intercom-signaller", version)]
 pub struct Cli {
     /// What to do.
@@ -34,14 +34,14 @@ pub struct Cli {
 }
 
 /// What to do.
-#[derive(Clone, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the web app and the signalling of peers until stopped.
     Serve(Serve),
 }
 
 /// How to serve.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Debug)]
 pub struct Serve {
     /// Main port: TLS, and plain text for local peers
     #[arg(long, env = "INTERCOM_LISTEN", value_name = "ADDR", default_value = "[::]:8443")]

@@ -5,12 +5,13 @@ use std::io::{self, Write, stdout};
 use std::time::Duration;
 
 use intercom_settings::Settings;
-use intercom_settings::log::Log;
+use intercom_settings::log::{Log, LogArgs};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tracing::{error, info};
 
 use crate::config::{Cli, Command, Config};
+use crate::listen::tls;
 use crate::service::Manager;
 use crate::{Server, StartError};
 
@@ -35,13 +36,20 @@ impl RunError {
     }
 }
 
-/// Says what is wrong with settings that are each right by themselves.
+/// What the settings come to; a certificate from elsewhere is looked at, too.
 ///
 /// # Errors
 /// One line.
-pub fn check(cli: &Cli) -> Result<(), String> {
-    let Command::Serve(serve) = &cli.command;
-    Config::try_from(serve.clone()).map(drop).map_err(|error| error.to_string())
+pub fn accept(cli: Cli) -> Result<(Config, LogArgs), String> {
+    let (config, log) = configure(cli)?;
+    let loaded = config.identity.as_ref().map(tls::load).transpose();
+    loaded.map(|_| (config, log)).map_err(|error| error.to_string())
+}
+
+fn configure(cli: Cli) -> Result<(Config, LogArgs), String> {
+    let Command::Serve(serve) = cli.command;
+    let log = serve.log.clone();
+    Config::try_from(serve).map(|config| (config, log)).map_err(|error| error.to_string())
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -49,7 +57,7 @@ pub fn check(cli: &Cli) -> Result<(), String> {
 /// # Errors
 /// See [`RunError`].
 pub fn run(config: Config, settings: Settings, log: Log) -> Result<(), RunError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(config, settings, log))
 }
 
@@ -104,15 +112,11 @@ impl Signals {
 
 /// Whatever cannot be used changes nothing. Nobody loses a connection.
 fn reload(server: &Server, settings: &mut Settings, log: &Log) {
-    match settings.again(check) {
-        Ok(again) => {
-            let Command::Serve(serve) = &again.settings.command;
-            log.follow(&serve.log);
-            match Config::try_from(serve.clone()) {
-                Ok(config) => server.apply(&config),
-                Err(error) => error!("the settings stay as they are: {error}"),
-            }
-            info!("{again}");
+    match settings.again(configure) {
+        Ok(((config, filter), changes)) => {
+            server.apply(&config);
+            log.follow(&filter);
+            info!("{changes}");
         }
         Err(fault) => error!("the settings stay as they are: {fault}"),
     }
