@@ -45,7 +45,31 @@ const SERVER_SUBJECT: &str = "gst-intercom server";
 pub struct Authority {
     files: Files,
     root: Root,
+    other: Option<Other>,
     issuer: Issuer<'static, KeyPair>,
+}
+
+/// The second CA of a rotation; it does not sign.
+#[derive(Clone, Debug)]
+pub enum Other {
+    /// Will sign next.
+    Next(Root),
+    /// Has signed before.
+    Old(Root),
+}
+
+impl Other {
+    /// Next to the one that signs. The later one is the next.
+    pub(crate) fn beside(root: &Root, other: Root) -> Self {
+        if other.not_before > root.not_before { Self::Next(other) } else { Self::Old(other) }
+    }
+
+    /// Its certificate.
+    pub fn root(&self) -> &Root {
+        match self {
+            Self::Next(root) | Self::Old(root) => root,
+        }
+    }
 }
 
 impl Authority {
@@ -57,7 +81,7 @@ impl Authority {
     ///
     /// There is a CA already (which stays as it is), or the files cannot be written.
     pub fn init(dir: &Path, limits: &Limits) -> Result<Self, InitError> {
-        Self::make(dir, limits, None, now())
+        Self::init_named(dir, limits, None)
     }
 
     /// [`Authority::init`] with a name for the CA.
@@ -66,7 +90,7 @@ impl Authority {
     ///
     /// As [`Authority::init`].
     pub fn init_as(dir: &Path, limits: &Limits, name: &CaName) -> Result<Self, InitError> {
-        Self::make(dir, limits, Some(name), now())
+        Self::init_named(dir, limits, Some(name))
     }
 
     /// Opens the CA in the directory.
@@ -76,15 +100,15 @@ impl Authority {
     /// It is missing, unreadable, not made here, or its key is not its own.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let files = Files::of(dir);
-        let root = Root::read(&files.ca)?;
-        let key = read_key(&files.ca_key).map_err(OpenError::Key)?;
-        let key = key.ok_or_else(|| OpenError::NoKey(files.ca_key.clone()))?;
-        if key.subject_public_key_info() != root.public_key {
-            return Err(OpenError::ForeignKey(files.ca_key, files.ca));
+        let (root, mut more) = Root::read_first(&files.ca)?;
+        if more.len() > 1 {
+            return Err(OpenError::TooMany(files.ca));
         }
-        let issuer = Issuer::from_ca_cert_der(&root.der.as_slice().into(), key)
+        let key = key_of(&root, &files)?;
+        let issuer = Issuer::from_ca_cert_der(&root.der().into(), key)
             .map_err(|_| OpenError::ForeignKey(files.ca_key.clone(), files.ca.clone()))?;
-        Ok(Self { files, root, issuer })
+        let other = more.pop().map(|other| Other::beside(&root, other));
+        Ok(Self { files, root, other, issuer })
     }
 
     /// Issues a server certificate for these names and addresses and writes `server.pem`, and
@@ -96,6 +120,7 @@ impl Authority {
     /// Nothing to name, something outside the CA's limits, a `server.pem` of somebody else's in
     /// the way, a CA past its end, or the files cannot be written.
     pub fn issue_server(&self, names: &[DnsName], ips: &[IpAddr]) -> Result<Leaf, IssueError> {
+        let _lock = files::lock(&self.files.dir);
         self.issue_at(names, ips, now())
     }
 
@@ -104,19 +129,30 @@ impl Authority {
         &self.root
     }
 
+    /// The other CA, during a rotation.
+    pub fn other(&self) -> Option<&Other> {
+        self.other.as_ref()
+    }
+
     /// Where its files are.
     pub fn files(&self) -> &Files {
         &self.files
     }
 
-    fn make(
+    fn init_named(dir: &Path, limits: &Limits, name: Option<&CaName>) -> Result<Self, InitError> {
+        std::fs::create_dir_all(dir).map_err(|source| InitError::write(dir, source))?;
+        let _lock = files::lock(dir);
+        Self::make(dir, limits, name, now())
+    }
+
+    /// Makes a CA in a directory that is there, while nobody else writes in it.
+    pub(crate) fn make(
         dir: &Path,
         limits: &Limits,
         name: Option<&CaName>,
         now: OffsetDateTime,
     ) -> Result<Self, InitError> {
         let files = Files::of(dir);
-        std::fs::create_dir_all(dir).map_err(|source| InitError::write(dir, source))?;
         if files.ca.symlink_metadata().is_ok() {
             return Err(InitError::Exists(files.ca));
         }
@@ -125,10 +161,8 @@ impl Authority {
             None => write_new_key(&files.ca_key, Existing::Keep)
                 .map_err(|error| InitError::from_key(error, &files.ca_key))?,
         };
-        let name = name.cloned().unwrap_or_else(|| CaName::of_this_machine(&key));
-        let certificate = ca_params(&name, limits, now).and_then(|params| params.self_signed(&key));
-        let pem = certificate.map_err(InitError::Sign)?.pem();
-        files::write(&files.ca, &pem, Readable::All, Existing::Keep).map_err(
+        let pem = new_ca(&key, name, limits, now - MARGIN).map_err(InitError::Sign)?;
+        files::write(&files.ca, pem.as_bytes(), Readable::All, Existing::Keep).map_err(
             |source| match source.kind() {
                 io::ErrorKind::AlreadyExists => InitError::Exists(files.ca.clone()),
                 _ => InitError::write(&files.ca, source),
@@ -160,8 +194,8 @@ impl Authority {
         let key = self.server_key()?;
         let params = self.server_params(&hosts, now)?;
         let leaf = params.signed_by(&key, &self.issuer).map_err(IssueError::Sign)?;
-        let pem = leaf.pem() + &self.root.pem;
-        files::write(&self.files.server, &pem, Readable::All, Existing::Replace)
+        let pem = leaf.pem() + &self.root.pem();
+        files::write(&self.files.server, pem.as_bytes(), Readable::All, Existing::Replace)
             .map_err(|source| IssueError::write(&self.files.server, source))?;
         Ok(Leaf::read(&self.files.server)?)
     }
@@ -177,10 +211,16 @@ impl Authority {
         key.is_some_and(|key| key.subject_public_key_info() == leaf.public_key)
     }
 
+    /// Whether this CA issued it, or the other one of a rotation.
+    pub(crate) fn is_ours(&self, leaf: &Leaf) -> bool {
+        let other = self.other.as_ref().map(Other::root);
+        std::iter::once(&self.root).chain(other).any(|root| leaf.is_signed_by(root))
+    }
+
     /// Whatever is in the server's place and not ours is somebody's only copy.
     fn refuse_foreign_server(&self) -> Result<(), IssueError> {
         match Leaf::read(&self.files.server) {
-            Ok(leaf) if leaf.is_signed_by(&self.root) => Ok(()),
+            Ok(leaf) if self.is_ours(&leaf) => Ok(()),
             Err(CertificateError::Missing(_)) => Ok(()),
             Err(error @ CertificateError::Read { .. }) => Err(error.into()),
             Ok(_) | Err(_) => Err(IssueError::Foreign(self.files.server.clone())),
@@ -250,20 +290,23 @@ pub(crate) fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc().max(date_time_ymd(2026, 11, 1))
 }
 
-fn ca_params(
-    name: &CaName,
+/// PEM of a new CA's certificate, named after this machine unless it is given a name.
+pub(crate) fn new_ca(
+    key: &KeyPair,
+    name: Option<&CaName>,
     limits: &Limits,
-    now: OffsetDateTime,
-) -> Result<CertificateParams, rcgen::Error> {
+    not_before: OffsetDateTime,
+) -> Result<String, rcgen::Error> {
+    let name = name.cloned().unwrap_or_else(|| CaName::of_this_machine(key));
     let mut params = CertificateParams::default();
-    params.not_before = now - MARGIN;
-    params.not_after = now + CA_LIFE;
+    params.not_before = not_before;
+    params.not_after = not_before + MARGIN + CA_LIFE;
     params.serial_number = Some(random_serial()?);
     params.distinguished_name.push(DnType::CommonName, name.0.as_str());
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.name_constraints = Some(constraints(limits));
-    Ok(params)
+    Ok(params.self_signed(key)?.pem())
 }
 
 fn constraints(limits: &Limits) -> NameConstraints {
@@ -320,22 +363,40 @@ fn random_serial() -> Result<SerialNumber, rcgen::Error> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
+/// The CA's private key. During a rotation, one interrupted by a power cut as well, it may lie
+/// under another name.
+fn key_of(root: &Root, files: &Files) -> Result<KeyPair, OpenError> {
+    let key = read_key(&files.ca_key).map_err(OpenError::Key)?;
+    let is_its = |key: &KeyPair| key.subject_public_key_info() == root.public_key;
+    let is_there = key.is_some();
+    let others = [&files.next_key, &files.old_key].into_iter().filter_map(|path| {
+        read_key(path).ok().flatten() // what is wrong with them matters to a rotation only
+    });
+    key.into_iter().chain(others).find(is_its).ok_or_else(|| {
+        if is_there {
+            OpenError::ForeignKey(files.ca_key.clone(), files.ca.clone())
+        } else {
+            OpenError::NoKey(files.ca_key.clone())
+        }
+    })
+}
+
 /// A private key from a PEM file; `None` if there is no such file.
-fn read_key(path: &Path) -> Result<Option<KeyPair>, KeyError> {
+pub(crate) fn read_key(path: &Path) -> Result<Option<KeyPair>, KeyError> {
     let text = files::read(path)
         .map_err(|source| KeyError::Read { path: path.to_owned(), source })?
         .map(|text| KeyPair::from_pem(&text).map_err(|_| KeyError::NotAKey(path.to_owned())));
     text.transpose()
 }
 
-fn write_new_key(path: &Path, existing: Existing) -> Result<KeyPair, NewKeyError> {
+pub(crate) fn write_new_key(path: &Path, existing: Existing) -> Result<KeyPair, NewKeyError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(NewKeyError::Make)?;
-    files::write(path, &key.serialize_pem(), Readable::Owner, existing)
+    files::write(path, key.serialize_pem().as_bytes(), Readable::Owner, existing)
         .map_err(NewKeyError::Write)?;
     Ok(key)
 }
 
-enum NewKeyError {
+pub(crate) enum NewKeyError {
     Make(rcgen::Error),
     Write(io::Error),
 }
@@ -372,11 +433,11 @@ pub enum InitError {
 }
 
 impl InitError {
-    fn write(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn write(path: &Path, source: io::Error) -> Self {
         Self::Write { path: path.to_owned(), source }
     }
 
-    fn from_key(error: NewKeyError, path: &Path) -> Self {
+    pub(crate) fn from_key(error: NewKeyError, path: &Path) -> Self {
         match error {
             NewKeyError::Make(error) => Self::Sign(error),
             // Somebody else is making a CA here at this very moment.
@@ -398,6 +459,8 @@ pub enum OpenError {
     Key(KeyError),
     #[error("there is no {}: issue certificates where the CA's key is kept", .0.display())]
     NoKey(PathBuf),
+    #[error("{} holds more than two CAs: put back the one that was made here", .0.display())]
+    TooMany(PathBuf),
     #[error("{} is not the key of {}: put back the pair that belongs together", .0.display(), .1.display())]
     ForeignKey(PathBuf, PathBuf),
 }
@@ -428,7 +491,7 @@ pub enum IssueError {
 }
 
 impl IssueError {
-    fn write(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn write(path: &Path, source: io::Error) -> Self {
         Self::Write { path: path.to_owned(), source }
     }
 }

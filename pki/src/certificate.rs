@@ -7,16 +7,18 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
+use pem::{EncodeConfig, LineEnding, Pem};
 use thiserror::Error;
 use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, GeneralSubtree};
-use x509_parser::pem::parse_x509_pem;
 use x509_parser::prelude::FromDer;
 
 use crate::files;
 use crate::limits::{IpRange, Limits, ip_from};
 use crate::name::DnsName;
+
+const CERTIFICATE: &str = "CERTIFICATE";
 
 /// The SHA-256 of a certificate's DER, as browsers and phones show it. Prints `AB:CD:…`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,7 +48,7 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// A CA's certificate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     /// Its subject, such as `CN=Intercom CA door 5E8A01`.
     pub subject: String,
@@ -58,26 +60,56 @@ pub struct Root {
     pub not_after: OffsetDateTime,
     /// Its SHA-256.
     pub fingerprint: Fingerprint,
-    /// The PEM text it came from.
-    pub(crate) pem: String,
-    pub(crate) der: Vec<u8>,
+    der: Vec<u8>,
     /// SubjectPublicKeyInfo, DER.
     pub(crate) public_key: Vec<u8>,
 }
 
 impl Root {
-    /// Reads a CA's certificate.
+    /// Reads a CA's certificate: of several, as during a rotation, the first, which signs.
     ///
     /// # Errors
     ///
     /// It is missing, unreadable, or not one that [`crate::Authority::init`] makes.
     pub fn read(path: &Path) -> Result<Self, CertificateError> {
-        let (der, pem) = read_certificate(path)?;
-        Self::parse(der, pem)
-            .map_err(|why| CertificateError::NotOurs { path: path.to_owned(), why })
+        Ok(Self::read_first(path)?.0)
     }
 
-    pub(crate) fn parse(der: Vec<u8>, pem: String) -> Result<Self, &'static str> {
+    /// Reads all of a file, in its order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Root::read`], for any of them.
+    pub fn read_all(path: &Path) -> Result<Vec<Self>, CertificateError> {
+        let (first, more) = Self::read_first(path)?;
+        Ok([vec![first], more].concat())
+    }
+
+    /// The first, and what follows it.
+    pub(crate) fn read_first(path: &Path) -> Result<(Self, Vec<Self>), CertificateError> {
+        let parse = |der| {
+            Self::parse(der).map_err(|why| CertificateError::NotOurs { path: path.to_owned(), why })
+        };
+        let (first, more) = read_certificates(path)?;
+        Ok((parse(first)?, more.into_iter().map(parse).collect::<Result<_, _>>()?))
+    }
+
+    /// What the certificate's subject calls it, such as `Intercom CA door 5E8A01`.
+    pub fn common_name(&self) -> &str {
+        self.subject.strip_prefix("CN=").unwrap_or(&self.subject)
+    }
+
+    /// The certificate, DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificate, PEM.
+    pub fn pem(&self) -> String {
+        to_pem(&self.der)
+    }
+
+    pub(crate) fn parse(der: Vec<u8>) -> Result<Self, &'static str> {
         let (_, x509) = X509Certificate::from_der(&der).map_err(|_| "it cannot be read")?;
         if !x509.is_ca() {
             return Err("it is not a CA's");
@@ -95,7 +127,6 @@ impl Root {
             not_before: x509.validity().not_before.to_datetime(),
             not_after: x509.validity().not_after.to_datetime(),
             fingerprint: Fingerprint::of(&der),
-            pem,
             public_key: x509.public_key().raw.to_vec(),
             der,
         })
@@ -141,7 +172,7 @@ impl Leaf {
     ///
     /// It is missing or unreadable.
     pub fn read(path: &Path) -> Result<Self, CertificateError> {
-        let (der, _) = read_certificate(path)?;
+        let (der, _) = read_certificates(path)?;
         Self::parse(der).map_err(|why| CertificateError::NotOurs { path: path.to_owned(), why })
     }
 
@@ -179,17 +210,26 @@ impl Leaf {
     }
 }
 
-/// The DER of the first certificate in a PEM file, and the file's text.
-fn read_certificate(path: &Path) -> Result<(Vec<u8>, String), CertificateError> {
+/// The DER of the first certificate in a PEM file, and of those that follow.
+fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Vec<u8>>), CertificateError> {
     let text = files::read(path)
         .map_err(|source| CertificateError::Read { path: path.to_owned(), source })?
         .ok_or_else(|| CertificateError::Missing(path.to_owned()))?;
     let not_pem = || CertificateError::NotPem(path.to_owned());
-    let (_, pem) = parse_x509_pem(text.as_bytes()).map_err(|_| not_pem())?;
-    if pem.label != "CERTIFICATE" {
+    let blocks = pem::parse_many(&text).map_err(|_| not_pem())?;
+    if blocks.first().is_none_or(|block| block.tag() != CERTIFICATE) {
         return Err(not_pem());
     }
-    Ok((pem.contents, text))
+    let mut ders =
+        blocks.into_iter().filter(|block| block.tag() == CERTIFICATE).map(Pem::into_contents);
+    let first = ders.next().ok_or_else(not_pem)?;
+    Ok((first, ders.collect()))
+}
+
+/// The certificate as text.
+pub(crate) fn to_pem(der: &[u8]) -> String {
+    let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
+    pem::encode_config(&Pem::new(CERTIFICATE, der), config)
 }
 
 /// A certificate cannot be used.

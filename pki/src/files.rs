@@ -1,16 +1,23 @@
-//! The four files of a PKI directory, and how they are written: whole or not at all.
+//! The files of a PKI directory, and how they are written: whole or not at all, and by one at a
+//! time.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+
+use nix::unistd::geteuid;
+
+/// Whoever writes holds it; empty.
+const LOCK: &str = ".lock";
 
 /// Where the files of a PKI directory are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
     /// The directory itself.
     pub dir: PathBuf,
-    /// `ca.pem`: the CA's certificate, what phones and browsers are told to trust.
+    /// `ca.pem`: the CA's certificate, what phones and browsers are told to trust. During a
+    /// rotation two of them; the first signs.
     pub ca: PathBuf,
     /// `ca.key`: the CA's private key (PKCS #8, mode 0600).
     pub ca_key: PathBuf,
@@ -18,6 +25,10 @@ pub struct Files {
     pub server: PathBuf,
     /// `server.key`: the server's private key (PKCS #8, mode 0600).
     pub server_key: PathBuf,
+    /// `ca-next.key`: the key of the CA that a rotation leads to (PKCS #8, mode 0600).
+    pub next_key: PathBuf,
+    /// `ca-old.key`: the key of the CA that a rotation has left (PKCS #8, mode 0600).
+    pub old_key: PathBuf,
 }
 
 impl Files {
@@ -29,6 +40,8 @@ impl Files {
             ca_key: dir.join("ca.key"),
             server: dir.join("server.pem"),
             server_key: dir.join("server.key"),
+            next_key: dir.join("ca-next.key"),
+            old_key: dir.join("ca-old.key"),
         }
     }
 }
@@ -53,8 +66,15 @@ pub(crate) enum Existing {
 
 /// Writes a file under a temporary name, syncs it, and renames it: a reader, a full disk or a
 /// power cut never leaves half of it.
-pub(crate) fn write(path: &Path, text: &str, who: Readable, existing: Existing) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+pub(crate) fn write(
+    path: &Path,
+    content: &[u8],
+    who: Readable,
+    existing: Existing,
+) -> io::Result<()> {
+    #[cfg(test)]
+    power::spend()?;
+    let dir = parent(path);
     let mode = match who {
         Readable::Owner => 0o600,
         Readable::All => 0o644,
@@ -63,13 +83,63 @@ pub(crate) fn write(path: &Path, text: &str, who: Readable, existing: Existing) 
         .prefix(".new-")
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(dir)?;
-    temp.write_all(text.as_bytes())?;
+    give_to_owner_of(dir, temp.as_file())?;
+    temp.write_all(content)?;
     temp.as_file().sync_all()?;
     match existing {
         Existing::Replace => temp.persist(path)?,
         Existing::Keep => temp.persist_noclobber(path)?,
     };
     File::open(dir)?.sync_all()
+}
+
+/// Renames a key. What is in the new place is only replaced if it is the same.
+pub(crate) fn rename_key(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    power::spend()?;
+    if let Some(there) = read(to)?
+        && Some(there) != read(from)?
+    {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is another key"));
+    }
+    fs::rename(from, to)?;
+    File::open(parent(to))?.sync_all()
+}
+
+/// Removes a file; one that is not there is removed already.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    power::spend()?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => File::open(parent(path))?.sync_all(),
+    }
+}
+
+/// Waits until nobody else writes in the directory; the kernel lets go with the file, also of one
+/// who was killed. `None` if the directory may not be written in.
+pub(crate) fn lock(dir: &Path) -> Option<File> {
+    let mut options = File::options();
+    let file = options.create(true).append(true).mode(0o600).open(dir.join(LOCK)).ok()?;
+    give_to_owner_of(dir, &file).ok()?;
+    file.lock().ok()?;
+    Some(file)
+}
+
+/// What root makes in a service's directory is the service's.
+fn give_to_owner_of(dir: &Path, file: &File) -> io::Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = fs::metadata(dir)?;
+    fchown(file, Some(owner.uid()), Some(owner.gid()))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
 }
 
 /// The file's text, or `None` if there is no such file.
@@ -82,6 +152,27 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
+/// Power cuts for tests: each change of a file takes one unit, and without any it fails.
+#[cfg(test)]
+pub(crate) mod power {
+    use std::cell::Cell;
+    use std::io;
+
+    thread_local!(static LEFT: Cell<usize> = const { Cell::new(usize::MAX) });
+
+    /// Does something with power for so many changes; whether it was enough.
+    pub(crate) fn lasts(changes: usize, work: impl FnOnce()) -> bool {
+        LEFT.set(changes + 1);
+        work();
+        LEFT.replace(usize::MAX) > 0
+    }
+
+    pub(super) fn spend() -> io::Result<()> {
+        LEFT.set(LEFT.get().saturating_sub(1));
+        if LEFT.get() == 0 { Err(io::Error::other("power cut")) } else { Ok(()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -91,11 +182,11 @@ mod tests {
     fn a_kept_file_is_left_as_it_is_and_no_temporary_one_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ca.key");
-        write(&path, "first", Readable::Owner, Existing::Keep).unwrap();
-        let error = write(&path, "second", Readable::Owner, Existing::Keep).unwrap_err();
+        write(&path, b"first", Readable::Owner, Existing::Keep).unwrap();
+        let error = write(&path, b"second", Readable::Owner, Existing::Keep).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(read(&path).unwrap().as_deref(), Some("first"));
-        write(&path, "third", Readable::Owner, Existing::Replace).unwrap();
+        write(&path, b"third", Readable::Owner, Existing::Replace).unwrap();
         assert_eq!(read(&path).unwrap().as_deref(), Some("third"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

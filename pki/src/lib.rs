@@ -10,15 +10,18 @@ mod files;
 mod limits;
 mod machine;
 mod name;
+mod renewal;
+pub mod rotation;
 mod server;
 
 pub use authority::{
     Authority, CA_LIFE, CaName, CaNameError, InitError, IssueError, KeyError, MARGIN, OpenError,
-    SERVER_LIFE,
+    Other, SERVER_LIFE,
 };
 pub use certificate::{CertificateError, Fingerprint, Leaf, Root};
 pub use files::Files;
 pub use limits::{IpRange, Limits, RangeError};
 pub use machine::{host_name, hosts};
 pub use name::{DnsName, Host, IpError, NameError, parse_ip};
+pub use renewal::{Due, RenewError, renew_server};
 pub use server::{Change, EnsureError, RENEW_BEFORE, Server, ensure_server, refresh_server};

@@ -19,8 +19,8 @@ pub fn host_name() -> Option<DnsName> {
 /// All that a browser may call this machine: `localhost`, the host name, its first label, the
 /// same under `local` (mDNS), loopback, and each address of an interface that is up.
 ///
-/// Temporary IPv6 addresses (RFC 8981) are left out: they change by the day and are not for being
-/// reached.
+/// Temporary IPv6 addresses (RFC 8981) are left out, as they change by the day and are not for
+/// being reached, and link-local ones, which no URL can name without a zone.
 ///
 /// # Errors
 ///
@@ -54,7 +54,10 @@ fn addresses() -> io::Result<BTreeSet<IpAddr>> {
             let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
             v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::from(v6.ip())))
         })
-        .filter(|ip| !matches!(ip, IpAddr::V6(v6) if temporary.contains(v6)));
+        .filter(|ip| match ip {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(v6) => !v6.is_unicast_link_local() && !temporary.contains(v6),
+        });
     Ok(loopback.into_iter().chain(found).collect())
 }
 
@@ -93,6 +96,7 @@ mod tests {
         let found = addresses().unwrap();
         assert!(found.contains(&IpAddr::from(Ipv4Addr::LOCALHOST)));
         assert!(found.contains(&IpAddr::from(Ipv6Addr::LOCALHOST)));
+        assert!(!found.iter().any(|ip| ip.to_string().starts_with("fe80")), "{found:?}");
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::path::Path;
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
-use crate::authority::{self, Authority, InitError, IssueError, OpenError};
+use crate::authority::{self, Authority, InitError, IssueError, OpenError, Other};
 use crate::certificate::{CertificateError, Leaf, Root};
-use crate::files::Files;
+use crate::files::{self, Files};
 use crate::limits::Limits;
 use crate::machine;
 use crate::name::{DnsName, Host};
@@ -29,6 +29,8 @@ pub struct Server {
     pub files: Files,
     /// The CA.
     pub root: Root,
+    /// The other CA, during a rotation.
+    pub other: Option<Other>,
     /// The certificate.
     pub leaf: Leaf,
     /// What was done.
@@ -66,6 +68,7 @@ pub enum Change {
 /// Whatever a person has to put right; each says how.
 pub fn ensure_server(dir: &Path) -> Result<Server, EnsureError> {
     let hosts = machine::hosts().map_err(EnsureError::Addresses)?;
+    std::fs::create_dir_all(dir).map_err(|source| InitError::write(dir, source))?;
     ensure_for(dir, &hosts, authority::now(), true)
 }
 
@@ -86,9 +89,12 @@ fn ensure_for(
     now: OffsetDateTime,
     may_make_ca: bool,
 ) -> Result<Server, EnsureError> {
+    let _lock = files::lock(dir);
     let (authority, made) = match Authority::open(dir) {
         Ok(authority) => (authority, false),
-        Err(OpenError::Certificate(CertificateError::Missing(_))) if may_make_ca => make_ca(dir)?,
+        Err(OpenError::Certificate(CertificateError::Missing(_))) if may_make_ca => {
+            (Authority::make(dir, &Limits::for_this_machine(), None, now)?, true)
+        }
         Err(OpenError::NoKey(_)) => return keep_without_key(dir, hosts, now),
         Err(error) => return Err(error.into()),
     };
@@ -97,27 +103,18 @@ fn ensure_for(
         hosts.iter().cloned().partition(|host| root.limits.allows(host));
     let old = read_own(&authority)?;
     let kept = old.as_ref().filter(|leaf| {
-        is_current(leaf, authority.believable(now)) && wanted.iter().all(|host| names(leaf, host))
+        is_good(leaf, &authority, now) && wanted.iter().all(|host| names(leaf, host))
     });
     let (leaf, change) = match kept {
-        Some(leaf) if authority.has_key_of(leaf) => (leaf.clone(), Change::Kept),
+        Some(leaf) => (leaf.clone(), Change::Kept),
         _ => {
             let (names, ips) = all_names(&wanted, old.as_ref(), &root.limits);
             (authority.issue_at(&names, &ips, now)?, Change::Issued)
         }
     };
     let change = if made { Change::MadeCa } else { change };
-    Ok(Server { files: authority.files().clone(), root, leaf, change, lacking })
-}
-
-/// Makes the CA with the default limits; whether it was this call that made it.
-fn make_ca(dir: &Path) -> Result<(Authority, bool), EnsureError> {
-    match Authority::init(dir, &Limits::for_this_machine()) {
-        Ok(authority) => Ok((authority, true)),
-        // Another process made it meanwhile.
-        Err(InitError::Exists(_)) => Ok((Authority::open(dir)?, false)),
-        Err(error) => Err(error.into()),
-    }
+    let (files, other) = (authority.files().clone(), authority.other().cloned());
+    Ok(Server { files, root, other, leaf, change, lacking })
 }
 
 /// The CA's key is kept elsewhere: what is here is used as long as it lasts.
@@ -126,29 +123,58 @@ fn keep_without_key(
     hosts: &[Host],
     now: OffsetDateTime,
 ) -> Result<Server, EnsureError> {
-    let files = Files::of(dir);
-    let root = Root::read(&files.ca).map_err(OpenError::Certificate)?;
-    let leaf = match Leaf::read(&files.server) {
-        Ok(leaf) if leaf.is_signed_by(&root) && now < leaf.not_after => leaf,
-        Ok(_) | Err(CertificateError::Missing(_)) => {
-            return Err(OpenError::NoKey(files.ca_key).into());
-        }
-        Err(error) => return Err(OpenError::Certificate(error).into()),
-    };
+    let kept = Kept::read(dir)?;
+    let good = kept.leaf.filter(|leaf| now < leaf.not_after);
+    let leaf = good.ok_or(OpenError::NoKey(kept.files.ca_key.clone()))?;
     let lacking = hosts.iter().filter(|host| !names(&leaf, host)).cloned().collect();
-    Ok(Server { files, root, leaf, change: Change::Kept, lacking })
+    let Kept { files, root, other, .. } = kept;
+    Ok(Server { files, root, other, leaf, change: Change::Kept, lacking })
 }
 
-/// The certificate in place, if this CA issued it. What else is there is refused when issuing.
-fn read_own(authority: &Authority) -> Result<Option<Leaf>, EnsureError> {
+/// What a directory without `ca.key` holds.
+pub(crate) struct Kept {
+    pub(crate) files: Files,
+    pub(crate) root: Root,
+    pub(crate) other: Option<Other>,
+    /// The certificate, if it is of one of these CAs.
+    pub(crate) leaf: Option<Leaf>,
+}
+
+impl Kept {
+    pub(crate) fn read(dir: &Path) -> Result<Self, OpenError> {
+        let files = Files::of(dir);
+        let (root, more) = Root::read_first(&files.ca)?;
+        let leaf = match Leaf::read(&files.server) {
+            Ok(leaf) => Some(leaf),
+            Err(CertificateError::Missing(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let is_ours = |leaf: &Leaf| {
+            leaf.is_signed_by(&root) || more.iter().any(|other| leaf.is_signed_by(other))
+        };
+        let leaf = leaf.filter(is_ours);
+        let other = more.into_iter().next().map(|other| Other::beside(&root, other));
+        Ok(Self { files, root, other, leaf })
+    }
+}
+
+/// The certificate in place, if it is ours. What else is there is refused when issuing.
+pub(crate) fn read_own(authority: &Authority) -> Result<Option<Leaf>, OpenError> {
     match Leaf::read(&authority.files().server) {
-        Ok(leaf) => Ok(leaf.is_signed_by(authority.root()).then_some(leaf)),
-        Err(error @ CertificateError::Read { .. }) => Err(OpenError::Certificate(error).into()),
+        Ok(leaf) => Ok(authority.is_ours(&leaf).then_some(leaf)),
+        Err(error @ CertificateError::Read { .. }) => Err(error.into()),
         Err(_) => Ok(None),
     }
 }
 
-fn is_current(leaf: &Leaf, now: OffsetDateTime) -> bool {
+/// Whether it needs no renewal: of the CA that signs now, with its key, and not near its end.
+pub(crate) fn is_good(leaf: &Leaf, authority: &Authority, now: OffsetDateTime) -> bool {
+    is_current(leaf, authority.believable(now))
+        && leaf.is_signed_by(authority.root())
+        && authority.has_key_of(leaf)
+}
+
+pub(crate) fn is_current(leaf: &Leaf, now: OffsetDateTime) -> bool {
     leaf.not_before <= now && now < leaf.not_after - RENEW_BEFORE
 }
 

@@ -103,7 +103,7 @@ fn keys_are_their_owners_alone_and_nothing_else_is_left_lying() {
     let mut files: Vec<_> =
         fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     files.sort();
-    assert_eq!(files, ["ca.key", "ca.pem", "server.key", "server.pem"]);
+    assert_eq!(files, [".lock", "ca.key", "ca.pem", "server.key", "server.pem"]);
 }
 
 #[test]

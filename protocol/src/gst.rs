@@ -9,12 +9,16 @@
 //! prints none of them again.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// What a peer says about itself, any JSON value; `None` is `null` on the wire.
 pub type Meta<'a> = Option<Cow<'a, RawValue>>;
+
+/// A `peer` message without its payload, about: the id is a UUID.
+const ENVELOPE_LEN: usize = 96;
 
 /// What a registered peer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +187,16 @@ pub enum Payload<'a> {
     Ice(Ice<'a>),
 }
 
+/// The payload of a [`PeerMessage`] on its way through a server: the text of [`Sdp::raw`] or
+/// [`Ice::raw`], known to be JSON since it was read.
+#[derive(Clone, Copy, Debug)]
+pub enum Relayed<'a> {
+    /// A session description.
+    Sdp(&'a str),
+    /// An ICE candidate.
+    Ice(&'a str),
+}
+
 /// Offer or answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -242,6 +256,22 @@ impl<'a> Ice<'a> {
     pub fn parse(raw: &'a RawValue) -> Result<Self, ParseError> {
         let IceFields { candidate, sdp_m_line_index } = serde_json::from_str(raw.get())?;
         Ok(Self { candidate, sdp_m_line_index, raw: Cow::Borrowed(raw) })
+    }
+}
+
+impl Relayed<'_> {
+    /// The `peer` message as JSON text. The payload is copied, not printed again, and the id is
+    /// one of the server's own: nothing in it needs escaping.
+    pub fn print(self, session_id: impl fmt::Display) -> String {
+        let (field, raw) = match self {
+            Self::Sdp(raw) => ("sdp", raw),
+            Self::Ice(raw) => ("ice", raw),
+        };
+        let mut text = String::with_capacity(ENVELOPE_LEN + raw.len());
+        let written =
+            write!(text, r#"{{"type":"peer","sessionId":"{session_id}","{field}":{raw}}}"#);
+        written.expect("a String takes everything");
+        text
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use clap::Parser;
 
-use crate::layers::{self, Effective, Merged};
+use crate::layers::{self, Effective};
 use crate::{Fault, Program, variable};
 
 /// What the program runs with.
@@ -15,14 +15,12 @@ pub struct Settings {
     in_effect: Vec<(String, Vec<OsString>)>,
 }
 
-/// What reading again has come to, and in words: what changes, and what a restart would change.
-#[derive(Debug)]
-pub struct Again<C> {
-    /// As if the program started now.
-    pub settings: C,
-    /// Keys of those that can change while it runs, and did.
-    pub changed: Vec<String>,
-    /// Keys of the others that are not what the program runs with.
+/// What reading again has come to, as keys; and in words, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Those that can change while the program runs, and did.
+    pub made: Vec<String>,
+    /// Others that are not what the program runs with: they wait for a restart.
     pub waiting: Vec<String>,
 }
 
@@ -34,44 +32,44 @@ impl Settings {
     /// Reads them again, with the flags and variables of this process and what its file says now.
     ///
     /// # Errors
-    /// See [`Fault`]; the program goes on with what it has.
-    pub fn again<C: Parser>(
+    /// See [`Fault`], and what `accept` says; the program goes on with what it has.
+    pub fn again<C: Parser, T>(
         &mut self,
-        check: impl Fn(&C) -> Result<(), String>,
-    ) -> Result<Again<C>, Fault> {
+        accept: impl FnOnce(C) -> Result<T, String>,
+    ) -> Result<(T, Changes), Fault> {
         let merged = layers::merge::<C>(&self.program, std::env::args_os().collect(), &variable)?;
-        check(&merged.settings).map_err(Fault::Together)?;
-        Ok(self.compare(merged))
+        let accepted = accept(merged.settings).map_err(Fault::Together)?;
+        Ok((accepted, self.compare(merged.effective)))
     }
 
-    pub(crate) fn compare<C>(&mut self, merged: Merged<C>) -> Again<C> {
-        let (mut changed, mut waiting) = (Vec::new(), Vec::new());
-        let now = merged.effective.into_iter().map(in_effect);
+    pub(crate) fn compare(&mut self, now: Vec<Effective>) -> Changes {
+        let mut changes = Changes::default();
+        let now = now.into_iter().map(in_effect);
         for (ours, now) in self.in_effect.iter_mut().zip(now).filter(|(ours, now)| *ours != now) {
             if self.program.live.contains(&now.0.as_str()) {
-                changed.push(now.0.clone());
+                changes.made.push(now.0.clone());
                 *ours = now;
             } else {
-                waiting.push(now.0);
+                changes.waiting.push(now.0);
             }
         }
-        Again { settings: merged.settings, changed, waiting }
+        changes
     }
 }
 
-impl<C> fmt::Display for Again<C> {
+impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |keys: &[String]| keys.join(", ");
-        match (self.changed.is_empty(), self.waiting.is_empty()) {
+        match (self.made.is_empty(), self.waiting.is_empty()) {
             (true, true) => f.write_str("settings read again: nothing changed"),
-            (false, true) => write!(f, "settings read again: changed {}", list(&self.changed)),
+            (false, true) => write!(f, "settings read again: changed {}", list(&self.made)),
             (true, false) => {
                 write!(f, "settings read again: a restart is needed for {}", list(&self.waiting))
             }
             (false, false) => write!(
                 f,
                 "settings read again: changed {}; a restart is needed for {}",
-                list(&self.changed),
+                list(&self.made),
                 list(&self.waiting)
             ),
         }

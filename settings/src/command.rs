@@ -34,10 +34,10 @@ pub(crate) fn whole(program: &Program, declared: Command) -> Command {
     };
     root.subcommand(quiet(
         Command::new("config")
-            .about("Looks at the settings file")
+            .about("Check or print the settings, and start nothing")
             .subcommand_required(true)
-            .subcommand(part("check", "Says whether the settings are good (exit code 0 or 2)"))
-            .subcommand(part("print", "Prints the settings in effect, each with where it is from")),
+            .subcommand(part("check", "Say whether the settings are good: exit code 0 or 2"))
+            .subcommand(part("print", "Print the settings in effect, each with where it is from")),
     ))
 }
 

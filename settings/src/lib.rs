@@ -21,7 +21,7 @@ use std::process::exit;
 
 use clap::Parser;
 
-pub use again::{Again, Settings};
+pub use again::{Changes, Settings};
 pub use fault::Fault;
 
 use command::Asked;
@@ -44,11 +44,15 @@ impl Program {
     /// Reads the settings, and does all of `config check` and `config print`. Help, version, these
     /// two and mistakes end the process; a mistake with one line and code 2.
     ///
-    /// `check` says what is wrong with settings that are each right by themselves.
-    pub fn start<C: Parser>(&self, check: impl Fn(&C) -> Result<(), String>) -> (C, Settings) {
+    /// `accept` makes what the program needs of settings that are each right by themselves, or says
+    /// why they are not right together.
+    pub fn start<C: Parser, T>(
+        &self,
+        accept: impl FnOnce(C) -> Result<T, String>,
+    ) -> (T, Settings) {
         let merged = layers::merge::<C>(self, std::env::args_os().collect(), &variable);
-        match merged.and_then(|merged| self.answer(merged, check)) {
-            Ok(Answer::Run(merged)) => (merged.settings, Settings::new(*self, merged.effective)),
+        match merged.and_then(|merged| self.answer(merged, accept)) {
+            Ok(Answer::Run(accepted, settings)) => (accepted, settings),
             Ok(Answer::Say(text)) => {
                 // Nobody reading it is no failure.
                 let _ = std::io::stdout().lock().write_all(text.as_bytes());
@@ -58,20 +62,22 @@ impl Program {
         }
     }
 
-    fn answer<C: Parser>(
+    fn answer<C: Parser, T>(
         &self,
         merged: Merged<C>,
-        check: impl Fn(&C) -> Result<(), String>,
-    ) -> Result<Answer<C>, Fault> {
-        check(&merged.settings).map_err(Fault::Together)?;
-        Ok(match merged.asked {
-            Asked::Run => Answer::Run(merged),
-            Asked::Print => Answer::Say(print::effective(&merged)),
-            Asked::Check => Answer::Say(match merged.file {
-                Some(file) => format!("{} is good\n", file.display()),
-                None => format!("good, without a settings file: {}\n", file::usual(self)),
-            }),
-        })
+        accept: impl FnOnce(C) -> Result<T, String>,
+    ) -> Result<Answer<T>, Fault> {
+        if merged.asked == Asked::Print {
+            return Ok(Answer::Say(print::effective(&merged.effective)));
+        }
+        let accepted = accept(merged.settings).map_err(Fault::Together)?;
+        if merged.asked == Asked::Run {
+            return Ok(Answer::Run(accepted, Settings::new(*self, merged.effective)));
+        }
+        Ok(Answer::Say(match merged.file {
+            Some(file) => format!("{} is good\n", file.display()),
+            None => format!("good; there is no settings file ({})\n", file::usual(self)),
+        }))
     }
 }
 
@@ -95,7 +101,7 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 
-enum Answer<C> {
-    Run(Merged<C>),
+enum Answer<T> {
+    Run(T, Settings),
     Say(String),
 }

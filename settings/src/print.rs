@@ -6,12 +6,12 @@ use std::path::Path;
 
 use clap::{ArgAction, ValueHint};
 
-use crate::layers::{Effective, Merged, Place};
+use crate::layers::{Effective, Place};
 
 /// A line a setting, each with where it is from.
-pub(crate) fn effective<C>(merged: &Merged<C>) -> String {
+pub(crate) fn effective(settings: &[Effective]) -> String {
     let mut text = String::new();
-    for setting in &merged.effective {
+    for setting in settings {
         let key = setting.arg.get_id();
         let _ = if setting.values.is_empty() {
             writeln!(text, "# {key} is not set")

@@ -78,9 +78,9 @@ impl World {
 
     fn print(&self, line: &str) -> String {
         let merged = self.merge(&format!("config print {line}")).unwrap();
-        match THING.answer(merged, |_| Ok(())).unwrap() {
+        match THING.answer(merged, Ok).unwrap() {
             Answer::Say(text) => text,
-            Answer::Run(_) => panic!("{line} prints nothing"),
+            Answer::Run(..) => panic!("{line} prints nothing"),
         }
     }
 
@@ -228,7 +228,7 @@ fn reading_again_tells_what_changes_and_what_waits() {
     let mut settings = Settings::new(THING, world.merge("").unwrap().effective);
     let mut again = |text| {
         fs::write(world.path(), text).unwrap();
-        settings.compare(world.merge("").unwrap()).to_string()
+        settings.compare(world.merge("").unwrap().effective).to_string()
     };
     let told = "settings read again: ";
     assert_eq!(again("gain = 2\nname = 'a'"), format!("{told}nothing changed"));

@@ -1,4 +1,4 @@
-//! The command line and its `INTERCOM_…` variables, parsed into what the server needs.
+//! The settings, parsed into what the server needs; `intercom-settings` reads them.
 //!
 //! Nothing behind this module checks a setting again.
 
@@ -6,13 +6,23 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+use intercom_settings::Program;
+use intercom_settings::log::LogArgs;
 use url::Url;
 
 use crate::conn::Timing;
-use crate::listen::admission::Level;
+use crate::listen::admission::{Level, Policy};
 use crate::listen::tls::Identity;
-use crate::telemetry::LogFormat;
+
+/// What `intercom-settings` must know of this program. [`Server::apply`](crate::Server::apply)
+/// takes care of the live settings.
+pub const PROGRAM: Program = Program {
+    name: "intercom-signaller",
+    verb: Some("serve"),
+    parts: &[("cert", &["key", "cert_password_file"])],
+    live: &["allowed_origin", "anonymous", "local_peers", "max_clients", "log"],
+};
 
 /// The signalling server and web host of gst-intercom.
 #[derive(Debug, Parser)]
@@ -50,11 +60,11 @@ pub struct Serve {
     cert: Option<PathBuf>,
 
     /// The certificate's key (PEM)
-    #[arg(long, env = "INTERCOM_KEY", value_name = "FILE", requires = "cert")]
+    #[arg(long, env = "INTERCOM_KEY", value_name = "FILE")]
     key: Option<PathBuf>,
 
     /// File with the password of the .p12 file
-    #[arg(long, env = "INTERCOM_CERT_PASSWORD_FILE", value_name = "FILE", requires = "cert")]
+    #[arg(long, env = "INTERCOM_CERT_PASSWORD_FILE", value_name = "FILE")]
     cert_password_file: Option<PathBuf>,
 
     /// Web origin whose pages may connect, besides our own; several with several flags or commas
@@ -63,20 +73,20 @@ pub struct Serve {
 
     /// What clients without a login may do
     #[arg(long, env = "INTERCOM_ANONYMOUS", value_name = "LEVEL", default_value = "deny")]
-    anonymous: LevelArg,
+    anonymous: Level,
 
     /// What programs on this machine may do without TLS on the main port
     #[arg(long, env = "INTERCOM_LOCAL_PEERS", value_name = "LEVEL", default_value = "deny")]
-    local_peers: LevelArg,
+    local_peers: Level,
 
     /// How many clients may be connected at a time
     #[arg(long, env = "INTERCOM_MAX_CLIENTS", value_name = "N", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_clients: u32,
 
-    /// How the log on stderr looks; INTERCOM_LOG chooses what is in it
-    #[arg(long, env = "INTERCOM_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    log_format: LogFormat,
+    /// Its log.
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 /// Everything the server needs to know.
@@ -105,6 +115,9 @@ pub struct Config {
 /// Settings that do not go together.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
+    /// Its parts alone.
+    #[error("--key and --cert-password-file go with --cert")]
+    CertMissing,
     /// A PEM certificate alone.
     #[error("--cert needs --key as well, unless it is a .p12 file")]
     KeyMissing,
@@ -134,18 +147,20 @@ impl Config {
             timing: Timing::default(),
         }
     }
+
+    /// Who may connect.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            anonymous: self.anonymous,
+            local_peers: self.local_peers,
+            allowed_origins: self.allowed_origins.clone(),
+        }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self::new((Ipv6Addr::UNSPECIFIED, 8443).into(), "var".into())
-    }
-}
-
-impl Serve {
-    /// How the log looks; needed before anything can be logged.
-    pub fn log_format(&self) -> LogFormat {
-        self.log_format
     }
 }
 
@@ -160,8 +175,8 @@ impl TryFrom<Serve> for Config {
             data_dir,
             identity: identity(args.cert, args.key, args.cert_password_file)?,
             allowed_origins: args.allowed_origin.into_iter().map(|WebOrigin(url)| url).collect(),
-            anonymous: args.anonymous.into(),
-            local_peers: args.local_peers.into(),
+            anonymous: args.anonymous,
+            local_peers: args.local_peers,
             max_clients: args.max_clients,
             timing: Timing::default(),
         })
@@ -173,7 +188,10 @@ fn identity(
     key: Option<PathBuf>,
     password_file: Option<PathBuf>,
 ) -> Result<Option<Identity>, ConfigError> {
-    let Some(cert) = cert else { return Ok(None) };
+    let Some(cert) = cert else {
+        let is_alone = key.is_some() || password_file.is_some();
+        return if is_alone { Err(ConfigError::CertMissing) } else { Ok(None) };
+    };
     let extension = cert.extension().unwrap_or_default();
     let is_p12 = extension.eq_ignore_ascii_case("p12") || extension.eq_ignore_ascii_case("pfx");
     match (is_p12, key, password_file) {
@@ -191,26 +209,6 @@ fn default_data_dir() -> Option<PathBuf> {
     set("STATE_DIRECTORY")
         .or_else(|| set("XDG_DATA_HOME").map(|dir| dir.join("gst-intercom")))
         .or_else(|| set("HOME").map(|home| home.join(".local/share/gst-intercom")))
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LevelArg {
-    /// Nothing
-    Deny,
-    /// See who is there, watch and listen
-    Watch,
-    /// Send media as well
-    Full,
-}
-
-impl From<LevelArg> for Level {
-    fn from(arg: LevelArg) -> Self {
-        match arg {
-            LevelArg::Deny => Self::Deny,
-            LevelArg::Watch => Self::Watch,
-            LevelArg::Full => Self::Full,
-        }
-    }
 }
 
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@
 //! hub says what follows. It ends when either half ends or the hub closes it, then with a Close
 //! frame that says why.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use signaller_core::{Access, CloseReason, ConnId, Identity};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
@@ -203,21 +204,25 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut pinged = false;
-    let mut next_ping = Instant::now() + timing.ping;
+    let mut next_ping = pin!(sleep(timing.ping));
     loop {
         let first = tokio::select! {
-            notice = inbox.next() => match notice {
-                Some(notice) => Message::text(dialect.print(&notice)),
-                None => std::future::pending().await, // closed; the reason is on its way
-            },
-            () = sleep_until(next_ping) => {
+            biased;
+            () = &mut next_ping => {
                 if !heard.swap(false, Ordering::Relaxed) && pinged {
                     return End::Silent;
                 }
                 pinged = true;
-                next_ping = Instant::now() + timing.ping;
+                next_ping.as_mut().reset(Instant::now() + timing.ping);
                 Message::Ping(Vec::new().into())
             }
+            notice = inbox.next() => match notice {
+                Some(notice) => match dialect.print(&notice) {
+                    Some(text) => Message::text(text),
+                    None => continue,
+                },
+                None => std::future::pending().await, // closed; the reason is on its way
+            },
         };
         match timeout(timing.write, send_all(sink, first, inbox, dialect)).await {
             Ok(Ok(())) => {}
@@ -240,7 +245,9 @@ where
     sink.feed(first).await?;
     for _ in 1..BATCH {
         let Some(notice) = inbox.try_next() else { break };
-        sink.feed(Message::text(dialect.print(&notice))).await?;
+        if let Some(text) = dialect.print(&notice) {
+            sink.feed(Message::text(text)).await?;
+        }
     }
     sink.flush().await
 }

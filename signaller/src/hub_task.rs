@@ -54,11 +54,11 @@ pub(crate) struct Inbox {
 
 /// How many there are of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// Connected peers.
-    pub(crate) peers: usize,
+    pub peers: usize,
     /// Open sessions.
-    pub(crate) sessions: usize,
+    pub sessions: usize,
 }
 
 /// The hub's task is gone: the server is at its end.

@@ -13,7 +13,9 @@ mod http;
 mod hub_task;
 mod link;
 mod listen;
-pub mod telemetry;
+mod room;
+pub mod run;
+mod service;
 
 use std::fmt;
 use std::io;
@@ -21,21 +23,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use signaller_core::Limits;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::info;
 
 pub use certificate::CertificateError;
-pub use config::{Cli, Command, Config, ConfigError, Serve};
+pub use config::{Cli, Command, Config, ConfigError, PROGRAM, Serve};
 pub use conn::{MAX_MESSAGE_LEN, Timing};
+pub use hub_task::Counts;
 pub use listen::admission::Level;
 pub use listen::tls::{Identity, TlsError, What};
 
@@ -44,6 +47,7 @@ use hub_task::HubHandle;
 use link::{Link, Side};
 use listen::admission::Policy;
 use listen::upgrade::{self, NoUpgrade, Upgrades};
+use room::Room;
 
 /// How long all peers together may take to take note of the end.
 const LAST_FAREWELL: Duration = Duration::from_secs(3);
@@ -55,9 +59,9 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
     certificate: Arc<Certificate>,
     hub: HubHandle,
+    policy: Arc<ArcSwap<Policy>>,
     /// Its seats are all free when the last connection is gone.
-    room: Arc<Semaphore>,
-    max_clients: u32,
+    room: Room,
 }
 
 /// Where a server listens.
@@ -113,17 +117,24 @@ impl Server {
         let plain = config.plain.map(open).transpose()?;
 
         let hub = hub_task::spawn(Limits::default());
-        let room = Arc::new(Semaphore::new(config.max_clients as usize));
+        let room = Room::new(config.max_clients);
+        let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
         let site = http::Site { hub: hub.clone(), ca: certificate.ca() };
-        let app = App::new(&config, site, Arc::clone(&room));
+        let upgrades = Upgrades {
+            hub: hub.clone(),
+            policy: Arc::clone(&policy),
+            room: room.clone(),
+            timing: config.timing,
+        };
+        let app = App { upgrades, full: http::full(site.clone()), plain: http::plain(site) };
         let keeper = certificate::keep(Arc::clone(&certificate), config.timing.certificate);
         let mut server = Self {
             addresses: Vec::new(),
             tasks: vec![tokio::spawn(keeper)],
             certificate,
             hub,
+            policy,
             room,
-            max_clients: config.max_clients,
         };
         server
             .add("https", config.listen, main, |main| listen::serve_main(main, tls, app.clone()))?;
@@ -148,14 +159,26 @@ impl Server {
         self.certificate.reload()
     }
 
+    /// Takes over what can change while peers are connected: who may connect, and how many. Whoever
+    /// is connected stays.
+    pub fn apply(&self, config: &Config) {
+        self.policy.store(Arc::new(config.policy()));
+        self.room.resize(config.max_clients);
+    }
+
+    /// How many there are of what; `None` when the hub is gone. Who gets an answer knows that the
+    /// hub works.
+    pub async fn counts(&self) -> Option<Counts> {
+        self.hub.count().await.ok()
+    }
+
     /// Takes leave of every peer with a Close frame, and returns when they have it.
     pub async fn stop(self) {
         for task in &self.tasks {
             task.abort();
         }
         self.hub.stop().await;
-        let everybody = self.room.acquire_many(self.max_clients);
-        if timeout(LAST_FAREWELL, everybody).await.is_err() {
+        if timeout(LAST_FAREWELL, self.room.empty()).await.is_err() {
             info!("some peers did not take note of the end");
         }
     }
@@ -187,20 +210,6 @@ struct App {
 }
 
 impl App {
-    fn new(config: &Config, site: http::Site, room: Arc<Semaphore>) -> Self {
-        let policy = Policy {
-            anonymous: config.anonymous,
-            local_peers: config.local_peers,
-            allowed_origins: config.allowed_origins.clone(),
-        };
-        let hub = site.hub.clone();
-        Self {
-            upgrades: Upgrades { hub, policy: Arc::new(policy), room, timing: config.timing },
-            full: http::full(site.clone()),
-            plain: http::plain(site),
-        }
-    }
-
     async fn route(&self, link: Link, mut request: Request<Incoming>) -> Response<Body> {
         if upgrade::is_wanted(&request) {
             match self.upgrades.upgrade(link, &mut request) {

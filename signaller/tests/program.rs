@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used)]
 mod common;
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
 
 use common::{Client, tcp};
 use tempfile::TempDir;
@@ -15,18 +18,35 @@ struct Program {
     child: Child,
     log: BufReader<ChildStderr>,
     plain: SocketAddr,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Program {
-    /// With at most so many file descriptors.
+    /// Open to everybody, with at most so many file descriptors.
     fn start(descriptors: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$@\"")).arg("sh");
+        Self::spawn(command.arg(PROGRAM).args(["serve", "--anonymous", "full"]))
+    }
+
+    /// With these settings in its file, which is in the data directory.
+    fn with_file(text: &str, change: impl FnOnce(&mut Command)) -> Self {
         let data = TempDir::new().unwrap();
-        let mut child = Command::new("sh")
-            .arg("-c")
-            .arg(format!("ulimit -n {descriptors}; exec \"$@\""))
-            .args(["sh", PROGRAM, "serve", "--listen", "[::]:0", "--plain", "127.0.0.1:0"])
-            .args(["--anonymous", "full", "--data-dir"])
+        let file = data.path().join("signaller.toml");
+        fs::write(&file, text).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.args(["serve", "--config"]).arg(file);
+        change(&mut command);
+        Self::spawn_in(data, &mut command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        Self::spawn_in(TempDir::new().unwrap(), command.env("INTERCOM_CONFIG", "/dev/null"))
+    }
+
+    fn spawn_in(data: TempDir, command: &mut Command) -> Self {
+        let mut child = command
+            .args(["--listen", "[::]:0", "--plain", "127.0.0.1:0", "--data-dir"])
             .arg(data.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -37,7 +57,14 @@ impl Program {
         let line = lines.next().unwrap();
         let plain = line.strip_prefix("listening on http://").unwrap().parse().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        Self { child, log, plain, _data: data }
+        Self { child, log, plain, data }
+    }
+
+    /// Changes the settings file and has it read again; the line that tells of it.
+    fn reload(&mut self, text: &str) -> String {
+        fs::write(self.data.path().join("signaller.toml"), text).unwrap();
+        self.signal("-HUP");
+        self.log_until("settings").lines().last().unwrap().to_owned()
     }
 
     fn signal(&self, name: &str) {
@@ -69,7 +96,7 @@ impl Drop for Program {
 }
 
 fn run(args: &[&str]) -> Output {
-    Command::new(PROGRAM).args(args).output().unwrap()
+    Command::new(PROGRAM).args(args).env("INTERCOM_CONFIG", "/dev/null").output().unwrap()
 }
 
 #[tokio::test]
@@ -116,11 +143,110 @@ fn mistakes_are_one_line_and_a_code() {
         let output = run(&[&["serve", "--data-dir", dir], &args[..]].concat());
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(code), "{error}");
-        let lines = error.lines().filter(|line| line.starts_with("intercom-signaller: "));
+        let lines = error.lines().filter(|line| line.starts_with("error: "));
         assert_eq!(lines.count(), 1, "{error}");
         assert!(error.contains(part) && output.stdout.is_empty(), "{error}");
     }
-    assert_eq!(run(&["serve", "--anonymous", "sure"]).status.code(), Some(2));
+    for (args, line) in [
+        (&["serve", "--anonymous", "sure"][..], "invalid value 'sure' for '--anonymous <LEVEL>'"),
+        (&["serve", "--nonsense"], "unexpected argument '--nonsense' found"),
+        (&["serve", "--log", "loud=loud"], "invalid value 'loud=loud' for '--log <LEVEL>'"),
+        (&["serve", "--key", "k"], "--key and --cert-password-file go with --cert"),
+        (&[], "'intercom-signaller' requires a subcommand but one was not provided"),
+        (&["config"], "'intercom-signaller config' requires a subcommand"),
+        (&["config", "check", "--config", "/no/such.toml"], "/no/such.toml: cannot be read: "),
+    ] {
+        let output = run(args);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.starts_with(&format!("error: {line}")), "{args:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_has_it_read_its_settings_again() {
+    let mut program = Program::with_file("anonymous = \"full\"\nmax_clients = 2", |_| {});
+    let plain = program.plain;
+    let newcomer = async || Client::open(tcp(plain).await, "/", &[]).await.map_err(|no| no.0);
+    let mut first = newcomer().await.unwrap();
+
+    // Who is connected stays.
+    let closed =
+        "anonymous = \"deny\"\nmax_clients = 2\ncert_password_file = \"p\"\ncert = \"c.p12\"";
+    let line = tokio::task::block_in_place(|| program.reload(closed));
+    let told = "changed anonymous; a restart is needed for cert, cert_password_file";
+    assert!(line.ends_with(told), "{line}");
+    assert_eq!(newcomer().await.err(), Some(401));
+    first.hears_nothing().await;
+
+    // A bad file changes nothing.
+    for (bad, why) in [
+        ("anonymous = \"full\"\nanonimous = 1", ":2: unknown key \"anonimous\"; did you mean"),
+        ("anonymous = \"full\"\nkey = \"k\"", "--key and --cert-password-file go with --cert"),
+    ] {
+        let line = tokio::task::block_in_place(|| program.reload(bad));
+        assert!(line.contains("the settings stay as they are: ") && line.contains(why), "{line}");
+        assert_eq!(newcomer().await.err(), Some(401));
+    }
+
+    let open = "anonymous = \"full\"\nmax_clients = 1\nlog = \"debug\"";
+    let line = tokio::task::block_in_place(|| program.reload(open));
+    assert!(line.ends_with("changed anonymous, max_clients, log"), "{line}");
+    assert_eq!(newcomer().await.err(), Some(503));
+    tokio::task::block_in_place(|| program.reload("anonymous = \"full\"\nmax_clients = 3"));
+    newcomer().await.unwrap();
+    first.hears_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_manager_is_told() {
+    let dir = TempDir::new().unwrap();
+    let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let told = || {
+        let mut states = [0; 4096];
+        let length = socket.recv(&mut states).unwrap();
+        String::from_utf8(states[..length].to_vec()).unwrap()
+    };
+    let wait_for = |state: &str| {
+        let mut before = Vec::new();
+        loop {
+            let states = told();
+            if states.contains(state) {
+                return before;
+            }
+            before.push(states);
+        }
+    };
+    let program = Program::with_file("anonymous = \"full\"", |command| {
+        command.env("NOTIFY_SOCKET", dir.path().join("notify")).env("WATCHDOG_USEC", "300000");
+    });
+    // It listens already: its ports were printed.
+    assert_eq!(told(), "READY=1\n");
+    assert_eq!(told(), "STATUS=peers 0, sessions 0\nWATCHDOG=1\n");
+    let _client = Client::open(tcp(program.plain).await, "/", &[]).await.unwrap();
+    wait_for("STATUS=peers 1, sessions 0\nWATCHDOG=1");
+    program.signal("-HUP");
+    wait_for("RELOADING=1\nMONOTONIC_USEC=");
+    assert!(wait_for("READY=1").is_empty(), "READY follows RELOADING");
+    program.signal("-TERM");
+    wait_for("STOPPING=1");
+    assert_eq!(program.wait_blocking().await.0, Some(0));
+}
+
+#[test]
+fn a_log_in_json_is_an_object_a_line() {
+    let mut program = Program::with_file("log_format = \"json\"", |_| {});
+    program.signal("-HUP");
+    let log = program.log_until("settings read again");
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["level"] == "INFO" || line["level"] == "WARN", "{line}");
+        assert!(line["fields"]["message"].is_string() && line["timestamp"].is_string(), "{line}");
+    }
+    assert!(log.lines().count() >= 2, "{log}");
 }
 
 impl Program {

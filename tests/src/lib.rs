@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a harness fails a test by panicking")]
 
+mod launch;
 mod lobby;
 mod stranger;
 
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use launch::Plugins;
 pub use lobby::Lobby;
 pub use stranger::Stranger;
 
@@ -178,6 +180,11 @@ impl Signaller {
         (self.program, self.port, self.plain) = serve(self.data.path(), self.port, self.plain);
     }
 
+    /// The main port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where our own programs connect: `wss://localhost:PORT`.
     pub fn wss(&self) -> String {
         format!("wss://localhost:{}", self.port)
@@ -251,40 +258,6 @@ fn port_of(line: &str) -> u16 {
 pub fn target_dir() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().and_then(Path::parent).unwrap().to_owned()
-}
-
-/// A directory for `GST_PLUGIN_PATH` with upstream's own plugins, as cargo built them for us:
-/// `libgstrswebrtc.so` and `libgstrsrtp.so`.
-pub fn stock_plugins() -> TempDir {
-    let dir = TempDir::new().unwrap();
-    for plugin in ["libgstrswebrtc", "libgstrsrtp"] {
-        let built = newest(&target_dir().join("deps"), plugin);
-        std::os::unix::fs::symlink(built, dir.path().join(format!("{plugin}.so"))).unwrap();
-    }
-    dir
-}
-
-fn newest(dir: &Path, stem: &str) -> PathBuf {
-    let is_it = |path: &PathBuf| {
-        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        name.starts_with(stem) && name.ends_with(".so")
-    };
-    std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(is_it)
-        .max_by_key(|path| path.metadata().unwrap().modified().unwrap())
-        .unwrap_or_else(|| panic!("no {stem}*.so: run `cargo test --workspace --no-run` first"))
-}
-
-/// A `gst-launch-1.0` with upstream's own elements and nothing of ours.
-pub fn stock_gst_launch(plugins: &TempDir, pipeline: &str) -> Program {
-    let mut command = Command::new("gst-launch-1.0");
-    command
-        .args(pipeline.split_whitespace())
-        .env("GST_PLUGIN_PATH", plugins.path())
-        .env("GST_REGISTRY", plugins.path().join("registry.bin"));
-    Program::spawn("gst-launch-1.0", command)
 }
 
 /// Fails at once, in one line, where media cannot flow: ICE never finishes on loopback alone.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use intercom_tests::{Program, Signaller, Stranger, stock_gst_launch, stock_plugins};
+use intercom_tests::{Plugins, Program, Signaller, Stranger};
 use serde_json::{Value, json};
 
 const HEAD: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
@@ -27,12 +27,12 @@ fn answers() -> Vec<String> {
 #[test]
 fn a_stock_producer_survives_what_a_viewer_answers() {
     let signaller = Signaller::start();
-    let plugins = stock_plugins();
+    let plugins = Plugins::stock();
     let uri = format!("signaller::uri={}", signaller.ws());
     let sink = format!(
         "videotestsrc is-live=true ! webrtcsink video-caps=video/x-vp8 stun-server=NULL {uri}"
     );
-    let mut producer = stock_gst_launch(&plugins, &sink);
+    let mut producer = plugins.launch(&sink);
     let peer_id = signaller.lobby().await_producers(1).remove(0);
 
     for answer in answers() {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use intercom_tests::{Program, Signaller, stock_gst_launch, stock_plugins};
+use intercom_tests::{Plugins, Program, Signaller};
 
 /// Frames that a `fakesink name=… silent=false` must have shown before a picture counts as moving.
 const FRAMES: usize = 30;
@@ -40,29 +40,29 @@ fn tls_uri(signaller: &Signaller) -> String {
 }
 
 fn video_flows(signaller: &Signaller, uri: &str) {
-    let plugins = stock_plugins();
+    let plugins = Plugins::stock();
     let sink = format!("videotestsrc ! webrtcsink stun-server=NULL {uri}");
-    let mut producer = stock_gst_launch(&plugins, &sink);
+    let mut producer = plugins.launch(&sink);
     signaller.lobby().await_producers(1);
 
     let source = format!(
         "-v webrtcsrc connect-to-first-producer=true stun-server=NULL {uri} \
          ! videoconvert ! queue ! fakesink name=video silent=false"
     );
-    let mut consumer = stock_gst_launch(&plugins, &source);
+    let mut consumer = plugins.launch(&source);
     expect_frames(&mut consumer, "video");
     assert!(producer.is_running());
 }
 
 fn video_and_audio_flow(signaller: &Signaller, uri: &str) {
-    let plugins = stock_plugins();
+    let plugins = Plugins::stock();
     let sink = format!(
         "webrtcsink name=ws stun-server=NULL {uri} \
          audiotestsrc is-live=true wave=red-noise ! audioconvert ! audioresample ! queue \
          ! opusenc perfect-timestamp=true ! ws. \
          videotestsrc is-live=true pattern=ball ! videoconvert ! queue ! vp8enc deadline=1 ! ws."
     );
-    let mut producer = stock_gst_launch(&plugins, &sink);
+    let mut producer = plugins.launch(&sink);
     signaller.lobby().await_producers(1);
 
     let source = format!(
@@ -70,7 +70,7 @@ fn video_and_audio_flow(signaller: &Signaller, uri: &str) {
          ws. ! queue ! videoconvert ! fakesink name=video silent=false \
          ws. ! queue ! audioconvert ! audioresample ! fakesink name=audio silent=false"
     );
-    let mut consumer = stock_gst_launch(&plugins, &source);
+    let mut consumer = plugins.launch(&source);
     expect_frames(&mut consumer, "video");
     expect_frames(&mut consumer, "audio");
     assert!(producer.is_running());

@@ -35,9 +35,35 @@ impl Gst {
         }
     }
 
-    /// The text message that says this; `None` for what this protocol has no words for.
+    /// The text message that says this; `None` for what this protocol has no words for: a stock
+    /// client that hears a word it does not know gives up.
     pub(crate) fn print(&self, notice: &Notice) -> Option<String> {
-        Some(self.message(notice)?.print())
+        let message = match notice {
+            Notice::Relayed { session, payload } => return Some(relayed(payload).print(session)),
+            Notice::Welcome { peer } => ServerMessage::Welcome { peer_id: id(peer) },
+            Notice::StatusChanged { peer, status, .. } => ServerMessage::PeerStatusChanged {
+                roles: status.roles.iter().copied().map(role_to_wire).collect(),
+                meta: meta(status),
+                peer_id: id(peer),
+            },
+            Notice::SessionRequested { peer, session, offer } => ServerMessage::StartSession {
+                peer_id: id(peer),
+                session_id: session.to_string().into(),
+                offer: offer.as_deref().map(Cow::Borrowed),
+            },
+            Notice::SessionStarted { peer, session } => ServerMessage::SessionStarted {
+                peer_id: id(peer),
+                session_id: session.to_string().into(),
+            },
+            Notice::SessionEnded { session, error } => self.session_ended(*session, error.as_ref()),
+            Notice::Producers(peers) => ServerMessage::List { producers: listed(peers) },
+            Notice::Consumers(peers) => ServerMessage::ListConsumers { consumers: listed(peers) },
+            Notice::Refused(refusal) => {
+                ServerMessage::Error { details: refusal.to_string().into() }
+            }
+            _ => return None,
+        };
+        Some(message.print())
     }
 
     fn request(&self, message: ClientMessage<'_>) -> Option<Request> {
@@ -63,38 +89,6 @@ impl Gst {
             }
             ClientMessage::List => Request::ListProducers,
             ClientMessage::ListConsumers => Request::ListConsumers,
-        })
-    }
-
-    fn message<'a>(&self, notice: &'a Notice) -> Option<ServerMessage<'a>> {
-        Some(match notice {
-            Notice::Welcome { peer } => ServerMessage::Welcome { peer_id: id(peer) },
-            Notice::StatusChanged { peer, status, .. } => ServerMessage::PeerStatusChanged {
-                roles: status.roles.iter().copied().map(role_to_wire).collect(),
-                meta: meta(status),
-                peer_id: id(peer),
-            },
-            Notice::SessionRequested { peer, session, offer } => ServerMessage::StartSession {
-                peer_id: id(peer),
-                session_id: session.to_string().into(),
-                offer: offer.as_deref().map(Cow::Borrowed),
-            },
-            Notice::SessionStarted { peer, session } => ServerMessage::SessionStarted {
-                peer_id: id(peer),
-                session_id: session.to_string().into(),
-            },
-            Notice::SessionEnded { session, error } => self.session_ended(*session, error.as_ref()),
-            Notice::Relayed { session, payload } => ServerMessage::Peer(PeerMessage {
-                session_id: session.to_string().into(),
-                payload: payload_to_wire(payload),
-            }),
-            Notice::Producers(peers) => ServerMessage::List { producers: listed(peers) },
-            Notice::Consumers(peers) => ServerMessage::ListConsumers { consumers: listed(peers) },
-            Notice::Refused(refusal) => {
-                ServerMessage::Error { details: refusal.to_string().into() }
-            }
-            // A stock client that hears a word it does not know gives up.
-            _ => return None,
         })
     }
 
@@ -144,19 +138,10 @@ fn relay(session: SessionId, payload: &gst::Payload<'_>) -> Request {
     Request::Relay { session, payload }
 }
 
-fn payload_to_wire(payload: &Payload) -> gst::Payload<'_> {
-    let (kind, text) = match payload {
-        Payload::Offer(text) => (Some(SdpKind::Offer), text),
-        Payload::Answer(text) => (Some(SdpKind::Answer), text),
-        Payload::Candidate(text) => (None, text),
-    };
-    let raw = Cow::Borrowed(raw(text));
-    // The envelope is printed from `raw`; the other fields are for readers.
-    match kind {
-        Some(kind) => gst::Payload::Sdp(gst::Sdp { kind, text: Cow::Borrowed(""), raw }),
-        None => {
-            gst::Payload::Ice(gst::Ice { candidate: Cow::Borrowed(""), sdp_m_line_index: 0, raw })
-        }
+fn relayed(payload: &Payload) -> gst::Relayed<'_> {
+    match payload {
+        Payload::Offer(text) | Payload::Answer(text) => gst::Relayed::Sdp(text),
+        Payload::Candidate(text) => gst::Relayed::Ice(text),
     }
 }
 

@@ -143,7 +143,8 @@ impl Side for Ours {
                 Output::Record(_) => continue,
                 Output::Close { .. } | Output::Probe { .. } => panic!("closed: {output:?}"),
             };
-            let message = self.names.read(&self.dialects[&conn].print(&notice));
+            let Some(text) = self.dialects[&conn].print(&notice) else { continue };
+            let message = self.names.read(&text);
             heard.entry(peer_name(conn.0 as usize)).or_default().push(message);
         }
         in_order(heard)

@@ -10,14 +10,14 @@ use url::Url;
 use crate::link::{Link, Side};
 
 /// What those without a login may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Level {
-    /// Nothing.
+    /// Nothing
     #[default]
     Deny,
-    /// List, listen, consume.
+    /// List, listen, consume
     Watch,
-    /// Produce as well.
+    /// Produce as well
     Full,
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -17,6 +17,7 @@ use super::admission::{Policy, Verdict};
 use crate::conn::{self, Timing};
 use crate::hub_task::HubHandle;
 use crate::link::Link;
+use crate::room::{Room, Seat};
 
 /// Where WebSockets are: stock clients use the root, others a path of their own.
 const PATHS: [&str; 3] = ["/", "/ws", "/webrtc"];
@@ -29,9 +30,9 @@ const NO_ROOM: &str = "The server has as many clients as --max-clients allows.";
 #[derive(Clone, Debug)]
 pub(crate) struct Upgrades {
     pub(crate) hub: HubHandle,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Arc<ArcSwap<Policy>>,
     /// A seat for every connection that there may be.
-    pub(crate) room: Arc<Semaphore>,
+    pub(crate) room: Room,
     pub(crate) timing: Timing,
 }
 
@@ -60,7 +61,7 @@ impl Upgrades {
         if !PATHS.contains(&request.uri().path()) {
             return Err(NoUpgrade::Refused(StatusCode::NOT_FOUND, NOT_HERE));
         }
-        let access = match self.policy.judge(link, request.headers()) {
+        let access = match self.policy.load().judge(link, request.headers()) {
             Verdict::Admit(access) => access,
             Verdict::BelongsOnTls => return Err(NoUpgrade::BelongsOnTls),
             Verdict::Refuse(status, words) => {
@@ -71,7 +72,7 @@ impl Upgrades {
         let Some(accept) = accept_key(request) else {
             return Err(NoUpgrade::Refused(StatusCode::BAD_REQUEST, NOT_A_HANDSHAKE));
         };
-        let Ok(seat) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Some(seat) = self.room.seat() else {
             info!(remote = %link.remote, "WebSocket refused: {NO_ROOM}");
             return Err(NoUpgrade::Refused(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM));
         };
@@ -85,7 +86,7 @@ impl Upgrades {
         self,
         upgrade: hyper::upgrade::OnUpgrade,
         access: signaller_core::Access,
-        _seat: OwnedSemaphorePermit,
+        _seat: Seat,
     ) {
         let socket = match upgrade.await {
             Ok(socket) => TokioIo::new(socket),
