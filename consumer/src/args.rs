@@ -16,6 +16,9 @@ pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap takes the group's own words")]
     pub server: ServerArgs,
+    /// Only print the loudspeakers of this machine: SPEC, kind and name, one a line, tabs between.
+    #[arg(long)]
+    pub list_devices: bool,
     /// Only print who is there: peer id, name and roles, one a line, tabs between.
     #[arg(long, conflicts_with_all = ["peer_id", "peer", "record", "duration", "stats"])]
     pub list: bool,
@@ -25,13 +28,14 @@ pub struct Args {
     /// Watch the producer of this name; without --peer and --peer-id, the first there is.
     #[arg(long, value_name = "NAME", env = "INTERCOM_PEER")]
     pub peer: Option<String>,
-    /// Where the picture goes: auto, none or launch:GST-LAUNCH-FRAGMENT [default: auto, with --record none].
+    /// Where the picture goes: auto, none, file:PATH or launch:GST-LAUNCH-FRAGMENT [default: auto, with --record none].
     #[arg(long, value_name = "SPEC", env = "INTERCOM_VIDEO_OUT")]
     pub video_out: Option<VideoSink>,
-    /// Where the sound goes: auto, none, alsa:DEVICE or launch:GST-LAUNCH-FRAGMENT [default: auto, with --record none].
+    /// Where the sound goes: auto, none, alsa:DEVICE, pulse[:NAME], pipewire[:NAME], file:PATH or
+    /// launch:GST-LAUNCH-FRAGMENT [default: auto, with --record none].
     #[arg(long, value_name = "SPEC", env = "INTERCOM_AUDIO_OUT")]
     pub audio_out: Option<AudioSink>,
-    /// Record into this file, as received: .mkv for every codec, .mp4 for H.264.
+    /// Record into this file, as received: .mkv for every codec, .webm for VP8, VP9 and AV1, .mp4 for H.264 and AV1.
     #[arg(long, value_name = "FILE", env = "INTERCOM_RECORD")]
     pub record: Option<PathBuf>,
     /// How loud: 0 is silent, 1 as sent, 10 the most.

@@ -11,7 +11,7 @@ mod watch;
 
 use gst::prelude::*;
 use intercom_media::{
-    cli,
+    cli, devices,
     element::ElementError,
     record::{RecordError, Recording},
     run::RunError,
@@ -31,6 +31,10 @@ const FAILED: &str = "intercom-failed";
 /// # Errors
 /// See [`ConsumerError`].
 pub fn run(args: &Args) -> Result<(), ConsumerError> {
+    if args.list_devices {
+        devices::print(&[devices::Kind::Loudspeaker]);
+        return Ok(());
+    }
     if args.list {
         return list::print(&args.server);
     }
@@ -65,7 +69,7 @@ pub enum ConsumerError {
     /// An element is missing, or a text of the command line is not understood.
     #[error(transparent)]
     Element(#[from] ElementError),
-    /// The recording's name cannot be used.
+    /// The name of a recording or of another file cannot be used.
     #[error(transparent)]
     Reserve(RecordError),
     /// It could not be recorded.

@@ -36,8 +36,9 @@ impl Announced {
             return None;
         }
         let offered: Vec<_> = video.iter().filter(|name| !is_repair(name)).cloned().collect();
+        let (file, codecs) = container.words();
         Some(format!(
-            "an .mp4 file holds only H.264, and the producer sends {}: record into an .mkv file",
+            "{file} file holds only {codecs}, and the producer sends {}: record into an .mkv file",
             offered.join(", ")
         ))
     }

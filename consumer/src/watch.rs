@@ -10,7 +10,9 @@ use gst::{glib, prelude::*};
 use gstintercom::Signaller;
 use gstrswebrtc::webrtcsrc::BaseWebRTCSrc;
 use intercom_media::{
-    cli, element, peer,
+    cli, element, notify,
+    output::Output,
+    peer,
     record::{Container, Recording},
     run::{self, End, RunError},
     sink,
@@ -28,6 +30,9 @@ use crate::{
 /// A session without a packet for this long is given up and made anew.
 const SILENCE: Duration = Duration::from_secs(15);
 
+/// What systemd is told between sessions.
+const WAITING: &str = "waiting for a producer";
+
 /// How often it is looked after.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -37,9 +42,17 @@ pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), Co
         element::make(needed)?;
     }
     let meter = Meter::default();
+    let screen = sink::video(&args.screen()).map_err(ConsumerError::Reserve)?;
+    let loudspeaker = sink::audio(&args.loudspeaker(), args.volume);
+    let loudspeaker = loudspeaker.map_err(ConsumerError::Reserve)?;
+    let files: Vec<_> = [&screen, &loudspeaker]
+        .into_iter()
+        .flatten()
+        .filter_map(|sink| sink.file.clone())
+        .collect();
     let outputs = Outputs {
-        screen: sink::video(&args.screen())?,
-        loudspeaker: sink::audio(&args.loudspeaker(), args.volume)?,
+        screen: screen.map(|screen| screen.bin),
+        loudspeaker: loudspeaker.map(|loudspeaker| loudspeaker.bin),
         recording: recording.cloned(),
         meter: meter.clone(),
     };
@@ -47,8 +60,9 @@ pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), Co
     let pipeline = gst::Pipeline::new();
     let container = recording.map(Recording::container);
     let codecs: &[&str] = match container {
-        Some(Container::Mp4) => &["H264"],
-        _ => &["VP8", "H264", "VP9"],
+        Some(Container::Mp4) => &["H264", "AV1"],
+        Some(Container::Webm) => &["VP8", "VP9", "AV1"],
+        Some(Container::Matroska) | None => &["VP8", "H264", "VP9", "AV1"],
     };
     let (source, signaller) = peer::source(&args.server, &args.target(), codecs, args.latency);
     pipeline.add(&source).map_err(|_| element::ElementError::Link)?;
@@ -63,14 +77,19 @@ pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), Co
         move |end: &End| {
             let care = Care::new(session, meter, signaller, stats, duration);
             look_after(care, end.clone());
+            // A session in which nothing comes is given up: that the main loop runs is all.
+            notify::keep_alive(|| true);
         }
     };
     let recording = recording.cloned();
+    let written = files.clone();
     let on_message = move |message: &gst::Message, end: &End| {
         let gst::MessageView::Application(message) = message.view() else { return false };
         if message.structure().is_some_and(|structure| structure.has_name(SESSION_OVER)) {
             branches.bury();
-            if recording.as_ref().is_some_and(Recording::has_begun) {
+            notify::status(WAITING);
+            let recorded = recording.as_ref().is_some_and(Recording::has_begun);
+            if recorded || written.iter().any(Output::has_begun) {
                 end.with(Ok(()));
             }
             return true;
@@ -82,7 +101,15 @@ pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), Co
     };
     let ended = run::run(&pipeline, on_start, on_message);
     peer::say_goodbye(&signaller);
-    ended.map_err(ConsumerError::Run)
+    let closed = files.iter().map(close).fold(Ok(()), Result::and);
+    ended.map_err(ConsumerError::Run).and(closed)
+}
+
+/// Closes a file of decoded media, and says so.
+fn close(file: &Output) -> Result<(), ConsumerError> {
+    file.finish().map_err(ConsumerError::Record)?;
+    cli::say(&format!("recorded {}", file.path().display()));
+    Ok(())
 }
 
 /// The session there is, as the signaller told of it. Clones are the same.
@@ -91,6 +118,7 @@ struct Session(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
+    registered: bool,
     /// Names of producers by their peer id.
     names: HashMap<String, String>,
     id: Option<String>,
@@ -127,6 +155,13 @@ fn follow_session(
 ) {
     let text = |value: Option<&glib::Value>| value.and_then(|value| value.get::<String>().ok());
     let known = session.clone();
+    signaller.connect("connected", false, move |_| {
+        if !std::mem::replace(&mut known.lock().registered, true) {
+            notify::ready(WAITING);
+        }
+        None
+    });
+    let known = session.clone();
     signaller.connect("producer-added", false, move |values| {
         let meta = values.get(2).and_then(|meta| meta.get::<Option<gst::Structure>>().ok());
         let name = meta.flatten().and_then(|meta| meta.get::<String>("name").ok());
@@ -147,7 +182,9 @@ fn follow_session(
         let mut known = known.lock();
         known.id = text(values.get(1));
         let name = known.names.get(&peer).map_or("-", String::as_str);
-        cli::say(&format!("watching {name} (peer id {peer})"));
+        let watching = format!("watching {name} (peer id {peer})");
+        cli::say(&watching);
+        notify::status(&watching);
         None
     });
     let known = session.clone();

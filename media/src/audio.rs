@@ -117,6 +117,12 @@ impl Sound {
         ours
     }
 
+    /// Whether a message comes from the microphone itself.
+    pub fn sent(&self, message: &gst::message::Application) -> bool {
+        let bin = self.microphone.as_ref().map(|microphone| microphone.bin.upcast_ref());
+        bin.is_some() && message.src() == bin
+    }
+
     fn try_open(&self) -> Result<Microphone, String> {
         let bin = source::audio(&self.spec).map_err(|error| error.to_string())?;
         let bin = bin.ok_or("there is none")?;
@@ -161,12 +167,13 @@ impl Sound {
 
     fn complain(&mut self, reason: &str) {
         if !self.complained {
-            let found = devices::found(devices::Kind::Microphone);
             let what = match &self.spec {
-                AudioSource::Alsa(device) => format!("the microphone alsa:{device}"),
-                _ => "the source of sound".into(),
+                AudioSource::Launch(_) => "the source of sound does not work".into(),
+                AudioSource::File(clip) => format!("{clip} cannot be played"),
+                spec => format!("the microphone {spec} does not work"),
             };
-            tracing::warn!("{what} does not work ({}), sending silence; {found}", reason.trim());
+            let found = devices::found(devices::Kind::Microphone);
+            tracing::warn!("{what} ({}), sending silence; {found}", reason.trim());
         }
         self.complained = true;
     }

@@ -1,6 +1,7 @@
 //! The flags that both device binaries have, and how a mistake in any flag is reported.
 
 use std::{
+    borrow::Cow,
     io::{IsTerminal, Write, stderr},
     path::PathBuf,
     str::FromStr,
@@ -106,8 +107,18 @@ pub fn printable(text: &str) -> String {
 fn summary(report: &str) -> String {
     let body = report.split("\n\nUsage:").next().unwrap_or_default();
     let body = body.split("\n\nFor more information").next().unwrap_or_default();
-    let line = body.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = body.split_whitespace().map(without_login).collect::<Vec<_>>().join(" ");
     format!("{} (see --help)", line.trim_start_matches("error: "))
+}
+
+/// A word without the user and password of an address in it: this line may end in a log.
+fn without_login(word: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.into() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://…{}", &rest[at..]).into(),
+        None => word.into(),
+    }
 }
 
 fn readable(text: &str) -> Result<PathBuf, String> {
@@ -161,6 +172,11 @@ mod tests {
         assert_eq!(
             summary(report),
             "unexpected argument '--x' found tip: a similar one (see --help)"
+        );
+        let report = "error: invalid value 'rtps://eye:secret@cam/a@b' for '--video <SPEC>'\n";
+        assert_eq!(
+            summary(report),
+            "invalid value 'rtps://…@cam/a@b' for '--video <SPEC>' (see --help)"
         );
     }
 }

@@ -14,6 +14,8 @@ pub enum Received {
     Vp8,
     /// VP9 video.
     Vp9,
+    /// AV1 video.
+    Av1,
     /// H.264 video.
     H264,
     /// Opus audio.
@@ -26,6 +28,7 @@ impl Received {
         match name.to_ascii_uppercase().as_str() {
             "VP8" => Some(Self::Vp8),
             "VP9" => Some(Self::Vp9),
+            "AV1" => Some(Self::Av1),
             "H264" => Some(Self::H264),
             "OPUS" | "MULTIOPUS" => Some(Self::Opus),
             _ => None,
@@ -46,6 +49,7 @@ impl Received {
         let (name, caps) = match self {
             Self::Vp8 => ("rtpvp8depay", gst::Caps::new_empty_simple("video/x-vp8")),
             Self::Vp9 => ("rtpvp9depay", gst::Caps::new_empty_simple("video/x-vp9")),
+            Self::Av1 => ("rtpav1depay", gst::Caps::new_empty_simple("video/x-av1")),
             Self::H264 => ("rtph264depay", h264_caps("byte-stream")),
             Self::Opus => ("rtpopusdepay", gst::Caps::new_empty_simple("audio/x-opus")),
         };
@@ -72,6 +76,7 @@ impl Received {
         match self {
             Self::Vp8 => elements.push(element::make("vp8dec")?),
             Self::Vp9 => elements.push(element::make("vp9dec")?),
+            Self::Av1 => elements.extend([element::make("av1parse")?, element::make("av1dec")?]),
             Self::H264 => {
                 elements.push(element::make("h264parse")?);
                 elements.push(element::make_first(&["avdec_h264", "openh264dec"])?);
@@ -99,6 +104,7 @@ impl Received {
         match self {
             Self::Vp8 => Ok(Vec::new()),
             Self::Vp9 => Ok(vec![element::make("vp9parse")?]),
+            Self::Av1 => Ok(vec![element::make("av1parse")?]),
             Self::Opus => Ok(vec![element::make("opusparse")?]),
             Self::H264 => {
                 let parser = element::make("h264parse")?;
@@ -125,13 +131,13 @@ mod tests {
 
     #[test]
     fn every_codec_has_its_chain() {
-        gst::init().unwrap();
-        for name in ["VP8", "vp9", "H264", "OPUS"] {
+        crate::init().unwrap();
+        for name in ["VP8", "vp9", "H264", "AV1", "OPUS"] {
             let codec = Received::from_rtp(name).unwrap();
             codec.depayloader().unwrap();
             codec.decoder().unwrap();
             codec.parser().unwrap();
         }
-        assert_eq!(Received::from_rtp("AV1"), None);
+        assert_eq!(Received::from_rtp("H265"), None);
     }
 }

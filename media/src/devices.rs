@@ -1,41 +1,70 @@
-//! The cameras, microphones and loudspeakers of this machine, for the line that says that one
-//! could not be opened.
+//! The cameras, microphones and loudspeakers of this machine, as they are written on the command
+//! line: for a list of them, and for the line that says that one could not be opened.
 
 use gst::prelude::*;
 
 /// What kind of device is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Cameras, as `v4l2:DEVICE`.
+    /// Cameras: `libcamera:NAME`, `v4l2:DEVICE`.
     Camera,
-    /// Microphones, as `alsa:DEVICE`.
+    /// Microphones: `pulse:NAME`, `pipewire:NAME`, `alsa:DEVICE`.
     Microphone,
-    /// Loudspeakers, as `alsa:DEVICE`.
+    /// Loudspeakers, in the same words.
     Loudspeaker,
 }
 
-/// One line: the devices found, as they can be written on the command line.
-pub fn found(kind: Kind) -> String {
-    let specs = list(kind);
-    if specs.is_empty() {
-        return format!("no {} was found", kind.words().0);
-    }
-    format!("{} found: {}", kind.words().1, specs.join(", "))
+/// One device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// As on the command line.
+    pub spec: String,
+    /// What its maker calls it.
+    pub name: String,
 }
 
-/// The devices found, as they can be written on the command line, each with its name.
-pub fn list(kind: Kind) -> Vec<String> {
+/// One line: the devices found.
+pub fn found(kind: Kind) -> String {
+    let devices = list(kind);
+    if devices.is_empty() {
+        return format!("no {} was found", kind.word());
+    }
+    let specs: Vec<_> =
+        devices.iter().map(|device| format!("{} ({})", device.spec, device.name)).collect();
+    format!("{}s found: {}", kind.word(), specs.join(", "))
+}
+
+/// The devices found, those first that are to be preferred.
+pub fn list(kind: Kind) -> Vec<Device> {
     let monitor = gst::DeviceMonitor::new();
     monitor.add_filter(Some(kind.class()), None);
+    // A system that speaks for others hides theirs.
+    monitor.set_show_all_devices(true);
     if monitor.start().is_err() {
         return Vec::new();
     }
-    let mut specs: Vec<_> =
-        monitor.devices().iter().filter_map(|device| spec(kind, device)).collect();
+    let mut devices: Vec<_> =
+        monitor.devices().iter().filter_map(|device| read(kind, device)).collect();
     monitor.stop();
-    specs.sort();
-    specs.dedup();
-    specs
+    devices.sort();
+    devices.dedup();
+    devices.into_iter().map(|(_, spec, name)| Device { spec, name }).collect()
+}
+
+/// Prints a line a device: SPEC, kind and name, with tabs between. None of these kinds being there
+/// is one line on standard error.
+pub fn print(kinds: &[Kind]) {
+    let mut any = false;
+    for kind in kinds {
+        for Device { spec, name } in list(*kind) {
+            crate::cli::say(&format!("{spec}\t{}\t{}", kind.word(), crate::cli::printable(&name)));
+            any = true;
+        }
+    }
+    if !any {
+        let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
+        eprintln!("no {} was found", words.join(" or "));
+    }
 }
 
 impl Kind {
@@ -47,29 +76,42 @@ impl Kind {
         }
     }
 
-    fn words(self) -> (&'static str, &'static str) {
+    fn word(self) -> &'static str {
         match self {
-            Self::Camera => ("camera", "cameras"),
-            Self::Microphone => ("microphone", "microphones"),
-            Self::Loudspeaker => ("loudspeaker", "loudspeakers"),
+            Self::Camera => "camera",
+            Self::Microphone => "microphone",
+            Self::Loudspeaker => "loudspeaker",
+        }
+    }
+
+    /// The elements that open such a device, the best first: their kind of SPEC, and the property
+    /// with the name.
+    fn elements(self) -> &'static [(&'static str, &'static str, &'static str)] {
+        match self {
+            Self::Camera => {
+                &[("libcamerasrc", "libcamera", "camera-name"), ("v4l2src", "v4l2", "device")]
+            }
+            Self::Microphone => &[
+                ("pulsesrc", "pulse", "device"),
+                ("pipewiresrc", "pipewire", "target-object"),
+                ("alsasrc", "alsa", "device"),
+            ],
+            Self::Loudspeaker => &[
+                ("pulsesink", "pulse", "device"),
+                ("pipewiresink", "pipewire", "target-object"),
+                ("alsasink", "alsa", "device"),
+            ],
         }
     }
 }
 
-/// `v4l2:/dev/video0 (name)` or `alsa:hw:1,0 (name)`; `None` for a device of another system.
-fn spec(kind: Kind, device: &gst::Device) -> Option<String> {
-    let properties = device.properties()?;
-    let text = |keys: &[&str]| keys.iter().find_map(|key| properties.get::<String>(*key).ok());
-    let path = match kind {
-        Kind::Camera => format!("v4l2:{}", text(&["device.path", "api.v4l2.path"])?),
-        Kind::Microphone | Kind::Loudspeaker => {
-            let number = |key| text(&[key])?.parse::<u32>().ok();
-            let card = text(&["alsa.card", "api.alsa.card", "alsa.card_name"])?;
-            let path = text(&["device.string", "api.alsa.path"])
-                .filter(|path| path.starts_with("hw:"))
-                .unwrap_or_else(|| format!("hw:{card},{}", number("alsa.device").unwrap_or(0)));
-            format!("alsa:{path}")
-        }
-    };
-    Some(format!("{path} ({})", device.display_name()))
+/// Rank, SPEC and name; `None` for a device of another system. The element that the device makes
+/// knows best how it is called.
+fn read(kind: Kind, device: &gst::Device) -> Option<(usize, String, String)> {
+    let element = device.create_element(None).ok()?;
+    let factory = element.factory()?.name();
+    let rank = kind.elements().iter().position(|(element, ..)| *element == factory)?;
+    let (_, spec, property) = kind.elements()[rank];
+    let name = element.property_value(property).get::<String>().ok()?;
+    Some((rank, format!("{spec}:{name}"), device.display_name().into()))
 }

@@ -19,6 +19,12 @@ pub fn make_first(names: &[&str]) -> Result<gst::Element, ElementError> {
     found.ok_or_else(|| ElementError::missing(names.first().copied().unwrap_or_default()))
 }
 
+/// Whether a device's element opens; it is closed again.
+pub(crate) fn opens(element: &gst::Element) -> bool {
+    let opens = element.set_state(gst::State::Ready).is_ok();
+    element.set_state(gst::State::Null).is_ok() && opens
+}
+
 /// A bin made of a piece of a `gst-launch-1.0` line. Pads that are not linked inside become the
 /// bin's.
 ///
@@ -106,6 +112,17 @@ pub enum ElementError {
         /// `source` or `sink`.
         end: &'static str,
     },
+    /// A file that is to be played.
+    #[error("{spec} cannot be read: {reason}")]
+    Unreadable {
+        /// As on the command line.
+        spec: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// `auto`, and there is none.
+    #[error("{0}")]
+    NothingFound(String),
     /// Elements that do not fit together.
     #[error("two GStreamer elements cannot be linked; is a plugin of another version installed?")]
     Link,
@@ -161,6 +178,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "appsrc",
             "audioconvert",
             "audiomixer",
+            "audiorate",
             "audioresample",
             "audiotestsrc",
             "cdparanoiasrc",
@@ -195,13 +213,15 @@ const PACKAGES: &[(&str, &[&str])] = &[
     (
         "gstreamer1.0-plugins-good",
         &[
+            "audiowsinclimit",
             "autoaudiosink",
             "autoaudiosrc",
             "autovideosink",
             "autovideosrc",
-            "audiowsinclimit",
+            "avimux",
             "flacdec",
             "flacenc",
+            "imagefreeze",
             "jpegdec",
             "jpegenc",
             "level",
@@ -211,6 +231,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "multifilesrc",
             "pngdec",
             "pngenc",
+            "pulsesink",
+            "pulsesrc",
             "qtdemux",
             "qtmux",
             "rtph264depay",
@@ -221,6 +243,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "rtpvp8depay",
             "rtpvp8pay",
             "rtpvp9depay",
+            "rtpvp9pay",
             "rtspsrc",
             "souphttpsrc",
             "udpsink",
@@ -236,13 +259,18 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "vp9enc",
             "wavenc",
             "wavparse",
+            "webmmux",
             "webrtcdsp",
             "ximagesrc",
+            "y4menc",
         ],
     ),
     (
         "gstreamer1.0-plugins-bad",
         &[
+            "av1dec",
+            "av1enc",
+            "av1parse",
             "dtlsdec",
             "dtlsenc",
             "h264parse",
@@ -266,7 +294,6 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("gstreamer1.0-nice", &["nicesink", "nicesrc"]),
     ("gstreamer1.0-libcamera", &["libcamerasrc"]),
     ("gstreamer1.0-pipewire", &["pipewiresink", "pipewiresrc"]),
-    ("gstreamer1.0-pulseaudio", &["pulsesink", "pulsesrc"]),
     ("gstreamer1.0-gtk3", &["gtksink", "gtkglsink"]),
     ("gstreamer1.0-vaapi", &["vaapih264enc", "vaapisink"]),
 ];

@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// A key frame comes at least this often. Each is a burst that a narrow link takes a second to
-/// carry, so VP8, whose viewers ask for one when they need it, has few.
-const VP8_KEYFRAME_SECONDS: i32 = 10;
+/// carry; viewers ask for one when they need it.
+const KEYFRAME_SECONDS: i32 = 10;
 const H264_KEYFRAME_SECONDS: i32 = 2;
 
 /// Every viewer that joins or loses packets asks for a key frame, and it costs all the others. A
@@ -59,8 +59,10 @@ impl Encoder {
     /// The encoder is not installed.
     pub fn new(codec: Codec, bitrate: Bitrate, size: Size) -> Result<Self, ElementError> {
         let (element, caps) = match codec {
-            Codec::Vp8 => (vp8(bitrate, size)?, gst::Caps::new_empty_simple("video/x-vp8")),
+            Codec::Vp8 => (vpx("vp8enc", VP8_SPEED, bitrate, size)?, any(codec)),
+            Codec::Vp9 => (vpx("vp9enc", VP9_SPEED, bitrate, size)?, any(codec)),
             Codec::H264 => (h264(bitrate, size)?, h264_caps()),
+            Codec::Av1 => (av1(bitrate, size)?, any(codec)),
         };
         element.set_property("min-force-key-unit-interval", KEYFRAME_PAUSE.nseconds());
         hide_raw_gaps(&element);
@@ -160,14 +162,17 @@ pub(crate) fn protect_from_loss(opusenc: &gst::Element) {
 /// -16 is the fastest and poorest, 0 the slowest: docs/ref/producer.md has the measurement.
 const VP8_SPEED: i32 = -8;
 
-fn vp8(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
-    let encoder = element::make("vp8enc")?;
+/// 9 is the fastest for moving pictures.
+const VP9_SPEED: i32 = 8;
+
+fn vpx(name: &str, speed: i32, bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
+    let encoder = element::make(name)?;
     encoder.set_property("deadline", 1i64);
-    encoder.set_property("cpu-used", VP8_SPEED);
+    encoder.set_property("cpu-used", speed);
     // libvpx's threads wait for each other by spinning: with two, on a machine that has other work,
     // both processors are full and no picture comes.
     encoder.set_property("threads", 1i32);
-    encoder.set_property("keyframe-max-dist", size.fps * VP8_KEYFRAME_SECONDS);
+    encoder.set_property("keyframe-max-dist", size.fps * KEYFRAME_SECONDS);
     encoder.set_property("lag-in-frames", 0i32);
     encoder.set_property_from_str("end-usage", "cbr");
     encoder.set_property("buffer-initial-size", 100i32);
@@ -200,6 +205,36 @@ fn h264(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
     Ok(encoder)
 }
 
+fn av1(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
+    let encoder = element::make("av1enc")?;
+    in_real_time(&encoder);
+    encoder.set_property_from_str("usage-profile", "realtime");
+    encoder.set_property_from_str("end-usage", "cbr");
+    encoder.set_property("keyframe-max-dist", size.fps * KEYFRAME_SECONDS);
+    encoder.set_property("buf-sz", 1000u32);
+    encoder.set_property("buf-initial-sz", 600u32);
+    encoder.set_property("buf-optimal-sz", 600u32);
+    encoder.set_property("drop-frame", 30u32);
+    set_bitrate(&encoder, bitrate.0);
+    Ok(encoder)
+}
+
+/// What `av1enc` needs beside what upstream's sink sets: by itself it is far too slow, and at a
+/// constant bitrate its two quantizers, both zero, end the process.
+pub(crate) fn in_real_time(av1enc: &gst::Element) {
+    av1enc.set_property("cpu-used", AV1_SPEED);
+    av1enc.set_property("min-quantizer", 2u32);
+    av1enc.set_property("max-quantizer", 58u32);
+    av1enc.set_property("threads", 2u32);
+}
+
+/// 10 is the fastest and poorest.
+const AV1_SPEED: i32 = 10;
+
+fn any(codec: Codec) -> gst::Caps {
+    gst::Caps::new_empty_simple(codec.caps_name())
+}
+
 /// Every browser decodes constrained baseline; an answer that rejects another profile can abort
 /// the process on GStreamer 1.22.
 fn h264_caps() -> gst::Caps {
@@ -210,19 +245,25 @@ fn h264_caps() -> gst::Caps {
         .build()
 }
 
+/// Each setting makes the encoder set itself up again, so that one that changes nothing is left out.
 fn set_bitrate(encoder: &gst::Element, bits: u32) {
-    if encoder.has_property("target-bitrate") {
-        let bits = i32::try_from(bits).unwrap_or(i32::MAX);
-        // Each setting makes the encoder set itself up again.
-        if encoder.property::<i32>("target-bitrate") != bits {
-            encoder.set_property("target-bitrate", bits);
+    let kilobits = (bits / 1000).max(1);
+    match encoder.factory().map(|factory| factory.name()).as_deref() {
+        Some("vp8enc" | "vp9enc") => {
+            let bits = i32::try_from(bits).unwrap_or(i32::MAX);
+            if encoder.property::<i32>("target-bitrate") != bits {
+                encoder.set_property("target-bitrate", bits);
+            }
         }
-        return;
+        Some("av1enc") => set_number(encoder, "target-bitrate", kilobits),
+        Some("x264enc") => set_number(encoder, "bitrate", kilobits),
+        _ => set_number(encoder, "bitrate", bits),
     }
-    let is_x264 = encoder.has_property("speed-preset");
-    let bits = if is_x264 { (bits / 1000).max(1) } else { bits };
-    if encoder.property::<u32>("bitrate") != bits {
-        encoder.set_property("bitrate", bits);
+}
+
+fn set_number(encoder: &gst::Element, property: &str, number: u32) {
+    if encoder.property::<u32>(property) != number {
+        encoder.set_property(property, number);
     }
 }
 
@@ -278,8 +319,10 @@ mod tests {
     fn encoders_take_a_bitrate() {
         gst::init().unwrap();
         let size = Size { width: 640, height: 480, fps: 30 };
-        let vp8 = vp8(Bitrate(800_000), size).unwrap();
-        assert_eq!(vp8.property::<i32>("target-bitrate"), 800_000);
+        let vp9 = vpx("vp9enc", VP9_SPEED, Bitrate(800_000), size).unwrap();
+        assert_eq!(vp9.property::<i32>("target-bitrate"), 800_000);
+        let av1 = av1(Bitrate(800_000), size).unwrap();
+        assert_eq!(av1.property::<u32>("target-bitrate"), 800);
         let h264 = h264(Bitrate(800_000), size).unwrap();
         set_bitrate(&h264, 500_000);
         assert_eq!(h264.property::<u32>("bitrate"), 500);

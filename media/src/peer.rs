@@ -48,11 +48,7 @@ pub enum Target {
 pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Signaller) {
     let signaller = signaller(server, WebRTCSignallerRole::Producer);
     let sink = BaseWebRTCSink::with_signaller(signaller.clone().upcast::<Signallable>());
-    let name = match sending.codec {
-        Codec::Vp8 => "video/x-vp8",
-        Codec::H264 => "video/x-h264",
-    };
-    sink.set_property("video-caps", gst::Caps::new_empty_simple(name));
+    sink.set_property("video-caps", gst::Caps::new_empty_simple(sending.codec.caps_name()));
     sink.set_property("audio-caps", gst::Caps::new_empty_simple("audio/x-opus"));
     sink.set_property("stun-server", server.stun_server.as_deref());
     sink.set_property("meta", &sending.meta);
@@ -60,6 +56,7 @@ pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Sign
     sink.set_property("min-bitrate", encode::floor(sending.bitrate));
     match sending.encode {
         Encode::PerViewer => {
+            prepare_av1(&sink);
             sink.set_property("start-bitrate", bits);
             sink.set_property("max-bitrate", bits);
         }
@@ -169,6 +166,18 @@ fn follow(sink: &BaseWebRTCSink, signaller: &Signaller, encoder: &Encoder) {
         let viewer = values.get(1).and_then(|value| value.get::<String>().ok());
         gone.forget(&viewer.unwrap_or_default(), &connection(values));
         None
+    });
+}
+
+/// Sets what upstream's sink leaves out of an encoder that it makes for a viewer.
+fn prepare_av1(sink: &BaseWebRTCSink) {
+    sink.connect("encoder-setup", false, |values| {
+        let encoder = values.get(3)?.get::<gst::Element>().ok()?;
+        if encoder.factory().is_some_and(|factory| factory.name() == "av1enc") {
+            encode::in_real_time(&encoder);
+        }
+        // The sink sets the rest.
+        Some(false.to_value())
     });
 }
 

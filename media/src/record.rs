@@ -38,7 +38,9 @@ const SILENCE_LENGTH: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 pub enum Container {
     /// `.mkv`: every codec.
     Matroska,
-    /// `.mp4`: H.264 and Opus.
+    /// `.webm`: VP8, VP9, AV1 and Opus.
+    Webm,
+    /// `.mp4`: H.264, AV1 and Opus.
     Mp4,
 }
 
@@ -46,10 +48,11 @@ impl Container {
     /// Reads the end of a file's name.
     ///
     /// # Errors
-    /// It is neither `.mkv` nor `.mp4`.
+    /// It is none of `.mkv`, `.webm` and `.mp4`.
     pub fn of(path: &Path) -> Result<Self, RecordError> {
         match path.extension().and_then(|end| end.to_str()) {
             Some("mkv") => Ok(Self::Matroska),
+            Some("webm") => Ok(Self::Webm),
             Some("mp4") => Ok(Self::Mp4),
             _ => Err(RecordError::Name(path.into())),
         }
@@ -57,7 +60,20 @@ impl Container {
 
     /// Whether it can hold this codec.
     pub fn holds(self, codec: Received) -> bool {
-        self == Self::Matroska || matches!(codec, Received::H264 | Received::Opus)
+        match self {
+            Self::Matroska => true,
+            Self::Webm => codec != Received::H264,
+            Self::Mp4 => matches!(codec, Received::H264 | Received::Av1 | Received::Opus),
+        }
+    }
+
+    /// The end of the name, and the video codecs that it can hold, for a sentence.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Matroska => ("an .mkv", "every codec"),
+            Self::Webm => ("a .webm", "VP8, VP9 and AV1"),
+            Self::Mp4 => ("an .mp4", "H.264 and AV1"),
+        }
     }
 }
 
@@ -76,13 +92,7 @@ impl Recording {
     /// The name is taken or of no known form, or the file cannot be made.
     pub fn create(path: &Path) -> Result<Self, RecordError> {
         let container = Container::of(path)?;
-        match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(RecordError::Exists(path.into()));
-            }
-            Err(error) => return Err(RecordError::Create(path.into(), error)),
-        }
+        reserve(path)?;
         let state = Arc::new(Mutex::new(State::Gathering(Gathering::default())));
         Ok(Self { path: path.into(), container, state })
     }
@@ -271,6 +281,7 @@ impl Writer {
         let pipeline = gst::Pipeline::new();
         let muxer = element::make(match container {
             Container::Matroska => "matroskamux",
+            Container::Webm => "webmmux",
             Container::Mp4 => "mp4mux",
         })?;
         let sink = element::make("filesink")?;
@@ -356,15 +367,7 @@ impl Writer {
         for input in self.inputs.iter().flatten() {
             let _ = input.source.end_of_stream();
         }
-        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-        let end = self.pipeline.bus().and_then(|bus| bus.timed_pop_filtered(CLOSE, &ends));
-        match end.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Eos(_)) => Ok(()),
-            Some(gst::MessageView::Error(error)) => {
-                Err(RecordError::Write(self.path.clone(), one_line(error.error().message())))
-            }
-            _ => Err(RecordError::Write(self.path.clone(), "it could not be closed".into())),
-        }
+        await_end(&self.pipeline, &self.path)
     }
 
     fn failed(&self) -> RecordError {
@@ -424,7 +427,32 @@ fn running_time(pad: &gst::Pad, buffer: &gst::Buffer) -> Option<gst::ClockTime> 
     segment.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(buffer.pts())
 }
 
-fn reason(pipeline: &gst::Pipeline) -> String {
+/// Makes the file, empty, if there is none.
+pub(crate) fn reserve(path: &Path) -> Result<(), RecordError> {
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(RecordError::Exists(path.into()))
+        }
+        Err(error) => Err(RecordError::Create(path.into(), error)),
+    }
+}
+
+/// Waits until all that was pushed is in the file.
+pub(crate) fn await_end(pipeline: &gst::Pipeline, path: &Path) -> Result<(), RecordError> {
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let end = pipeline.bus().and_then(|bus| bus.timed_pop_filtered(CLOSE, &ends));
+    match end.as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Eos(_)) => Ok(()),
+        Some(gst::MessageView::Error(error)) => {
+            Err(RecordError::Write(path.into(), one_line(error.error().message())))
+        }
+        _ => Err(RecordError::Write(path.into(), "it could not be closed".into())),
+    }
+}
+
+/// Why a file's pipeline has stopped.
+pub(crate) fn reason(pipeline: &gst::Pipeline) -> String {
     let message = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
     match message.as_ref().map(|message| message.view()) {
         Some(gst::MessageView::Error(error)) => one_line(error.error().message()),
@@ -436,10 +464,13 @@ fn reason(pipeline: &gst::Pipeline) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The end of the name.
-    #[error("{}: a recording's name ends in .mkv or .mp4", .0.display())]
+    #[error("{}: a recording's name ends in .mkv, .webm or .mp4", .0.display())]
     Name(PathBuf),
+    /// The end of the name of a file for decoded media, and those that are known.
+    #[error("{}: the name of such a file ends in {}", .0.display(), .1)]
+    Form(PathBuf, String),
     /// Never overwritten.
-    #[error("{} exists already; recordings are never overwritten", .0.display())]
+    #[error("{} exists already; nothing is ever overwritten", .0.display())]
     Exists(PathBuf),
     /// The system's reason.
     #[error("{} cannot be made: {}", .0.display(), .1)]

@@ -5,6 +5,8 @@ use std::{cell::RefCell, io, rc::Rc, sync::mpsc, time::Duration};
 use gst::{glib, prelude::*};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::notify;
+
 /// A pipeline that does not stop within this time is left behind: its process ends anyway.
 /// (webrtcbin of GStreamer 1.22.0 is known to block while it is closed.)
 const STOP: Duration = Duration::from_secs(3);
@@ -68,6 +70,7 @@ pub fn run(
         post(&bus, FAILED_MESSAGE);
     }
     end.main_loop.run();
+    notify::stopping();
     stop(pipeline);
     let outcome = end.outcome.borrow_mut().take();
     outcome.unwrap_or(Ok(()))
@@ -83,16 +86,6 @@ pub enum RunError {
         part: String,
         /// GStreamer's words.
         error: String,
-    },
-    /// The picture's source failed.
-    #[error("the camera {camera} does not work ({error}); {found}")]
-    Camera {
-        /// As on the command line.
-        camera: String,
-        /// GStreamer's words.
-        error: String,
-        /// The cameras there are.
-        found: String,
     },
     /// Anything else, in one sentence.
     #[error("{0}")]

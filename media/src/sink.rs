@@ -7,53 +7,57 @@ use gst::prelude::*;
 use crate::{
     devices,
     element::{self, ElementError},
+    output::Output,
+    record::RecordError,
     spec::{AudioSink, VideoSink},
 };
 
-/// A bin that shows raw video; `None` for [`VideoSink::None`], and, after one line in the log,
-/// when `auto` finds nothing to show a picture on.
+/// Where raw media ends.
+#[derive(Debug)]
+pub struct Sink {
+    /// With one pad, `sink`.
+    pub bin: gst::Bin,
+    /// The file that it ends in, which must be finished.
+    pub file: Option<Output>,
+}
+
+/// What shows raw video; `None` for [`VideoSink::None`], and, after one line in the log, when
+/// `auto` finds nothing to show a picture on.
 ///
 /// # Errors
-/// An element is missing, or the text of a `launch:` is not understood.
-pub fn video(spec: &VideoSink) -> Result<Option<gst::Bin>, ElementError> {
-    let bin = gst::Bin::with_name("screen");
-    let sink = match spec {
+/// An element is missing, the text of a `launch:` is not understood, or a file cannot be made.
+pub fn video(spec: &VideoSink) -> Result<Option<Sink>, RecordError> {
+    let (sink, file) = match spec {
         VideoSink::None => return Ok(None),
-        VideoSink::Launch(text) => open_ended(text)?.upcast(),
+        VideoSink::File(path) => into_file(Output::video(path)?),
+        VideoSink::Launch(text) => (open_ended(text)?.upcast(), None),
         VideoSink::Auto => match first_usable(&screens()) {
-            Some(sink) => sink,
+            Some(sink) => (sink, None),
             None => {
                 tracing::warn!("no display was found, the picture is not shown (--video-out none)");
                 return Ok(None);
             }
         },
     };
+    let bin = gst::Bin::with_name("screen");
     let convert = element::make("videoconvert")?;
     element::chain(&bin, &[convert.clone(), sink])?;
     element::ghost(&bin, &convert, "sink")?;
-    Ok(Some(bin))
+    Ok(Some(Sink { bin, file }))
 }
 
-/// A bin that plays raw audio at this volume (1 is unchanged); `None` for [`AudioSink::None`], and,
+/// What plays raw audio at this volume (1 is unchanged); `None` for [`AudioSink::None`], and,
 /// after one line in the log, when there is no loudspeaker.
 ///
 /// # Errors
-/// An element is missing, or the text of a `launch:` is not understood.
-pub fn audio(spec: &AudioSink, volume: f64) -> Result<Option<gst::Bin>, ElementError> {
-    let bin = gst::Bin::with_name("loudspeaker");
-    let sink = match spec {
+/// An element is missing, the text of a `launch:` is not understood, or a file cannot be made.
+pub fn audio(spec: &AudioSink, volume: f64) -> Result<Option<Sink>, RecordError> {
+    let (sink, file) = match spec {
         AudioSink::None => return Ok(None),
-        AudioSink::Launch(text) => open_ended(text)?.upcast(),
-        AudioSink::Alsa(device) => match loudspeaker(device)? {
-            Some(sink) => sink,
-            None => {
-                let found = devices::found(devices::Kind::Loudspeaker);
-                tracing::warn!("alsa:{device} cannot be opened, the sound is not played; {found}");
-                return Ok(None);
-            }
-        },
+        AudioSink::File(path) => into_file(Output::audio(path)?),
+        AudioSink::Launch(text) => (open_ended(text)?.upcast(), None),
         AudioSink::Auto => match first_usable(LOUDSPEAKERS) {
-            Some(sink) => sink,
+            Some(sink) => (sink, None),
             None => {
                 tracing::warn!(
                     "no sound card was found, the sound is not played (--audio-out none)"
@@ -61,14 +65,29 @@ pub fn audio(spec: &AudioSink, volume: f64) -> Result<Option<gst::Bin>, ElementE
                 return Ok(None);
             }
         },
+        AudioSink::Alsa(_) | AudioSink::Pulse(_) | AudioSink::Pipewire(_) => {
+            match loudspeaker(spec)? {
+                Some(sink) => (sink, None),
+                None => {
+                    let found = devices::found(devices::Kind::Loudspeaker);
+                    tracing::warn!("{spec} cannot be opened, the sound is not played; {found}");
+                    return Ok(None);
+                }
+            }
+        }
     };
+    let bin = gst::Bin::with_name("loudspeaker");
     let convert = element::make("audioconvert")?;
     let resample = element::make("audioresample")?;
     let gain = element::make("volume")?;
     gain.set_property("volume", volume);
     element::chain(&bin, &[convert.clone(), resample, gain, sink])?;
     element::ghost(&bin, &convert, "sink")?;
-    Ok(Some(bin))
+    Ok(Some(Sink { bin, file }))
+}
+
+fn into_file(file: Output) -> (gst::Element, Option<Output>) {
+    (file.element(), Some(file))
 }
 
 /// The whole text as a bin with one open sink pad.
@@ -83,7 +102,7 @@ fn open_ended(text: &str) -> Result<gst::Bin, ElementError> {
 /// The first of these that opens. GStreamer's own `autovideosink` is not asked: it tries every
 /// sink there is, and one of them (`dfbvideosink`) ends the process where there is no display.
 fn first_usable(names: &[&str]) -> Option<gst::Element> {
-    names.iter().filter_map(|name| element::make(name).ok()).find(usable)
+    names.iter().filter_map(|name| element::make(name).ok()).find(element::opens)
 }
 
 /// What can show a picture where this process runs.
@@ -105,16 +124,17 @@ fn screens() -> Vec<&'static str> {
 /// What can play sound: PulseAudio, which PipeWire speaks, too, else the card itself.
 const LOUDSPEAKERS: &[&str] = &["pulsesink", "alsasink"];
 
-fn loudspeaker(device: &str) -> Result<Option<gst::Element>, ElementError> {
-    let sink = element::make("alsasink")?;
-    sink.set_property("device", device);
-    Ok(usable(&sink).then_some(sink))
-}
-
-/// Whether a sink opens; it is closed again.
-fn usable(sink: &gst::Element) -> bool {
-    let opens = sink.set_state(gst::State::Ready).is_ok();
-    sink.set_state(gst::State::Null).is_ok() && opens
+/// The sink of this name; `None` if it cannot be opened.
+fn loudspeaker(spec: &AudioSink) -> Result<Option<gst::Element>, ElementError> {
+    let (element, property, name) = match spec {
+        AudioSink::Alsa(device) => ("alsasink", "device", Some(device)),
+        AudioSink::Pulse(name) => ("pulsesink", "device", name.as_ref()),
+        AudioSink::Pipewire(name) => ("pipewiresink", "target-object", name.as_ref()),
+        _ => return Ok(None),
+    };
+    let sink = element::make(element)?;
+    sink.set_property(property, name);
+    Ok(element::opens(&sink).then_some(sink))
 }
 
 #[cfg(test)]
@@ -127,9 +147,9 @@ mod tests {
     fn sinks_have_one_sink_pad() {
         gst::init().unwrap();
         let screen = video(&"launch:fakesink".parse().unwrap()).unwrap().unwrap();
-        assert_eq!(screen.sink_pads().len(), 1);
+        assert_eq!(screen.bin.sink_pads().len(), 1);
         let loud = audio(&"launch:fakesink".parse().unwrap(), 0.5).unwrap().unwrap();
-        assert_eq!(loud.sink_pads().len(), 1);
+        assert_eq!(loud.bin.sink_pads().len(), 1);
         assert!(video(&VideoSink::None).unwrap().is_none());
         assert!(audio(&AudioSink::None, 1.0).unwrap().is_none());
         assert!(audio(&AudioSink::Alsa("nosuchcard".into()), 1.0).unwrap().is_none());

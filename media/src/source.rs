@@ -4,9 +4,16 @@
 use gst::{glib, prelude::*};
 
 use crate::{
+    devices,
     element::{self, ElementError},
+    feed::{self, Form, Origin},
+    run::{self, RunError},
     spec::{AudioSource, Size, VideoSource},
 };
+
+/// The name of the message on the bus, from the bin of a source, that says that there is no more
+/// to come.
+pub const OVER_MESSAGE: &str = "intercom-source-over";
 
 /// The format of all audio between a source and the encoder.
 pub fn audio_caps() -> gst::Caps {
@@ -30,10 +37,40 @@ pub fn video_caps(size: Size) -> gst::Caps {
         .build()
 }
 
+/// The source that is meant: for [`VideoSource::Auto`], the first camera there is.
+///
+/// # Errors
+/// There is no camera.
+pub fn resolve(spec: &VideoSource) -> Result<VideoSource, ElementError> {
+    if *spec != VideoSource::Auto {
+        return Ok(spec.clone());
+    }
+    let mut cameras = devices::list(devices::Kind::Camera).into_iter();
+    cameras.find_map(|camera| camera.spec.parse().ok()).ok_or_else(|| {
+        let looked_for = "no camera was found, neither by libcamera nor as /dev/videoN";
+        ElementError::NothingFound(format!("{looked_for}; --video test needs none"))
+    })
+}
+
+/// What it means for the producer that a part of the picture's source failed.
+pub fn failure(spec: &VideoSource, error: &gst::message::Error) -> RunError {
+    let reason = run::one_line(error.error().message());
+    RunError::Other(match spec {
+        VideoSource::V4l2(_) | VideoSource::Libcamera(_) => {
+            let found = devices::found(devices::Kind::Camera);
+            format!("the camera {spec} does not work ({reason}); {found}")
+        }
+        VideoSource::File(_) | VideoSource::Image(_) => {
+            format!("{spec} cannot be played ({reason})")
+        }
+        _ => return RunError::of(error),
+    })
+}
+
 /// A bin that delivers [`video_caps`]; `None` for [`VideoSource::None`].
 ///
 /// # Errors
-/// An element is missing, or the text of a `launch:` is not understood.
+/// An element is missing, the text of a `launch:` is not understood, or a file cannot be read.
 pub fn video(spec: &VideoSource, size: Size) -> Result<Option<gst::Bin>, ElementError> {
     let bin = gst::Bin::with_name("camera");
     match spec {
@@ -44,7 +81,12 @@ pub fn video(spec: &VideoSource, size: Size) -> Result<Option<gst::Bin>, Element
             element::chain(&bin, &[source, filter.clone()])?;
             element::ghost(&bin, &filter, "src")?;
         }
+        VideoSource::Auto => return video(&resolve(spec)?, size),
         VideoSource::V4l2(device) => camera(&bin, device, size)?,
+        VideoSource::Libcamera(name) => libcamera(&bin, name.as_deref(), size)?,
+        VideoSource::File(clip) => feed(&bin, Origin::Clip(clip.clone()), size)?,
+        VideoSource::Image(path) => feed(&bin, Origin::Image(path.clone()), size)?,
+        VideoSource::Rtsp(url) => feed(&bin, Origin::Camera(url.clone()), size)?,
         VideoSource::Launch(text) => {
             let source = open_ended(text)?;
             bin.add(&source).map_err(|_| ElementError::Link)?;
@@ -52,18 +94,24 @@ pub fn video(spec: &VideoSource, size: Size) -> Result<Option<gst::Bin>, Element
             source.link(&head).map_err(|_| ElementError::Link)?;
         }
     }
+    // A sink that is told of the end ends its sessions in its own way.
+    announce_end(&bin, gst::PadProbeReturn::Handled);
     Ok(Some(bin))
 }
 
 /// A bin that delivers [`audio_caps`]; `None` for [`AudioSource::None`].
 ///
 /// # Errors
-/// An element is missing, or the text of a `launch:` is not understood.
+/// An element is missing, the text of a `launch:` is not understood, or a file cannot be read.
 pub fn audio(spec: &AudioSource) -> Result<Option<gst::Bin>, ElementError> {
     let source: gst::Element = match spec {
         AudioSource::None => return Ok(None),
         AudioSource::Test(wave) => tone(wave.as_deref())?,
-        AudioSource::Alsa(device) => microphone(device)?,
+        AudioSource::Auto => any_microphone()?,
+        AudioSource::Alsa(device) => microphone("alsasrc", Some(device))?,
+        AudioSource::Pulse(name) => microphone("pulsesrc", name.as_deref())?,
+        AudioSource::Pipewire(name) => pipewire(name.as_deref())?,
+        AudioSource::File(clip) => feed::source(Origin::Clip(clip.clone()), Form::Sound)?,
         AudioSource::Launch(text) => open_ended(text)?.upcast(),
     };
     let bin = gst::Bin::with_name("microphone");
@@ -73,7 +121,27 @@ pub fn audio(spec: &AudioSource) -> Result<Option<gst::Bin>, ElementError> {
     let queue = element::leaky_queue(gst::ClockTime::from_mseconds(500))?;
     element::chain(&bin, &[source, convert, resample, filter, queue.clone()])?;
     element::ghost(&bin, &queue, "src")?;
+    announce_end(&bin, gst::PadProbeReturn::Ok);
     Ok(Some(bin))
+}
+
+/// Has the end of the stream said on the bus; `then` is what happens to it.
+fn announce_end(bin: &gst::Bin, then: gst::PadProbeReturn) {
+    let Some(pad) = bin.static_pad("src") else { return };
+    let source = bin.downgrade();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if !info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+            return gst::PadProbeReturn::Ok;
+        }
+        if let Some(bin) = source.upgrade() {
+            let over = gst::Structure::new_empty(OVER_MESSAGE);
+            let over = gst::message::Application::builder(over).src(&bin).build();
+            if bin.post_message(over).is_err() {
+                tracing::debug!("the pipeline is gone already");
+            }
+        }
+        then
+    });
 }
 
 /// The whole text as a bin with one open source pad.
@@ -109,14 +177,50 @@ fn tone(wave: Option<&str>) -> Result<gst::Element, ElementError> {
     Ok(source)
 }
 
-fn microphone(device: &str) -> Result<gst::Element, ElementError> {
-    let source = element::make("alsasrc")?;
+/// The first system that answers; without any, ALSA's default, whose error is then told.
+fn any_microphone() -> Result<gst::Element, ElementError> {
+    let pulse = microphone("pulsesrc", None)?;
+    if element::opens(&pulse) { Ok(pulse) } else { microphone("alsasrc", Some("default")) }
+}
+
+fn microphone(element: &str, device: Option<&str>) -> Result<gst::Element, ElementError> {
+    let source = element::make(element)?;
     source.set_property("device", device);
     source.set_property("buffer-time", 100_000i64);
     source.set_property("latency-time", 10_000i64);
     // The pipeline must not lose its clock when the microphone is pulled out.
     source.set_property("provide-clock", false);
     Ok(source)
+}
+
+fn pipewire(name: Option<&str>) -> Result<gst::Element, ElementError> {
+    let source = element::make("pipewiresrc")?;
+    source.set_property("target-object", name);
+    Ok(source)
+}
+
+/// What a file or a network camera shows comes in [`video_caps`] already.
+fn feed(bin: &gst::Bin, origin: Origin, size: Size) -> Result<(), ElementError> {
+    let source = feed::source(origin, Form::Picture(size))?;
+    bin.add(&source).map_err(|_| ElementError::Link)?;
+    element::ghost(bin, &source, "src")
+}
+
+fn libcamera(bin: &gst::Bin, name: Option<&str>, size: Size) -> Result<(), ElementError> {
+    let source = element::make("libcamerasrc")?;
+    source.set_property("camera-name", name);
+    // It sets the rate itself.
+    let exact = gst::Structure::builder("video/x-raw")
+        .field("width", size.width)
+        .field("height", size.height)
+        .build();
+    let any = gst::Structure::new_empty("video/x-raw");
+    let filter =
+        element::caps_filter(&gst::Caps::builder_full().structure(exact).structure(any).build())?;
+    let queue = element::leaky_queue(gst::ClockTime::from_mseconds(200))?;
+    element::chain(bin, &[source, filter, queue.clone()])?;
+    let head = fit(bin, size)?;
+    queue.link(&head).map_err(|_| ElementError::Link)
 }
 
 /// A camera delivers raw frames or, at the larger sizes, JPEG; the wanted size is preferred in

@@ -30,6 +30,11 @@ impl Fingerprint {
         bytes.copy_from_slice(digest::digest(&digest::SHA256, der).as_ref());
         Self(bytes)
     }
+
+    /// The 32 bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl fmt::Display for Fingerprint {
@@ -211,7 +216,7 @@ impl Leaf {
 }
 
 /// The DER of the first certificate in a PEM file, and of those that follow.
-fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Vec<u8>>), CertificateError> {
+pub(crate) fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Vec<u8>>), CertificateError> {
     let text = files::read(path)
         .map_err(|source| CertificateError::Read { path: path.to_owned(), source })?
         .ok_or_else(|| CertificateError::Missing(path.to_owned()))?;
@@ -227,7 +232,7 @@ fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Vec<u8>>), Certificate
 }
 
 /// The certificate as text.
-pub(crate) fn to_pem(der: &[u8]) -> String {
+fn to_pem(der: &[u8]) -> String {
     let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
     pem::encode_config(&Pem::new(CERTIFICATE, der), config)
 }

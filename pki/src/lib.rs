@@ -10,9 +10,11 @@ mod files;
 mod limits;
 mod machine;
 mod name;
+mod p12;
 mod renewal;
 pub mod rotation;
 mod server;
+pub mod trust;
 
 pub use authority::{
     Authority, CA_LIFE, CaName, CaNameError, InitError, IssueError, KeyError, MARGIN, OpenError,
@@ -23,5 +25,6 @@ pub use files::Files;
 pub use limits::{IpRange, Limits, RangeError};
 pub use machine::{host_name, hosts};
 pub use name::{DnsName, Host, IpError, NameError, parse_ip};
+pub use p12::{Encryption, P12Error, write_p12};
 pub use renewal::{Due, RenewError, renew_server};
 pub use server::{Change, EnsureError, RENEW_BEFORE, Server, ensure_server, refresh_server};

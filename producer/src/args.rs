@@ -16,13 +16,15 @@ pub struct Args {
     /// The name under which others see it; the host's name if not given.
     #[arg(long, env = "INTERCOM_NAME", value_parser = name, default_value_t = host_name())]
     pub name: String,
-    /// Picture: test[:PATTERN], v4l2:/dev/videoN, launch:GST-LAUNCH-FRAGMENT or none.
+    /// Picture: auto, test[:PATTERN], v4l2:/dev/videoN, libcamera[:NAME], file:PATH[?loop], image:PATH,
+    /// rtsp://HOST/PATH, launch:GST-LAUNCH-FRAGMENT or none.
     #[arg(long, value_name = "SPEC", env = "INTERCOM_VIDEO", default_value = "test")]
     pub video: VideoSource,
-    /// Sound: test[:WAVE], alsa:DEVICE, launch:GST-LAUNCH-FRAGMENT or none.
+    /// Sound: auto, test[:WAVE], alsa:DEVICE, pulse[:NAME], pipewire[:NAME], file:PATH[?loop],
+    /// launch:GST-LAUNCH-FRAGMENT or none.
     #[arg(long, value_name = "SPEC", env = "INTERCOM_AUDIO", default_value = "test")]
     pub audio: AudioSource,
-    /// Video codec: vp8 or h264.
+    /// Video codec: vp8, vp9, h264 or av1.
     #[arg(long, env = "INTERCOM_CODEC", default_value = "vp8")]
     pub codec: Codec,
     /// Bitrate of the picture, such as 2M or 800k; the most, on a narrow link it is less.
@@ -34,6 +36,9 @@ pub struct Args {
     /// Who encodes: shared (one encoder for all viewers) or per-viewer.
     #[arg(long, env = "INTERCOM_ENCODE", default_value = "shared")]
     pub encode: Encode,
+    /// Only print the cameras and microphones of this machine: SPEC, kind and name, tabs between.
+    #[arg(long)]
+    pub list_devices: bool,
 }
 
 fn name(text: &str) -> Result<String, String> {

@@ -5,85 +5,108 @@
 
 pub mod args;
 mod pipeline;
+mod status;
 
 use std::{cell::RefCell, rc::Rc};
 
 use gst::prelude::*;
 use intercom_media::{
-    audio, cli, devices,
+    audio::{self, Sound},
+    devices::{self, Kind},
     element::ElementError,
-    peer,
+    feed, notify, peer,
     run::{self, End, RunError},
-    spec::VideoSource,
+    source,
+    spec::{AudioSource, VideoSource},
 };
 
-use crate::{args::Args, pipeline::Parts};
+use crate::{args::Args, pipeline::Parts, status::Status};
 
-/// Publishes until a signal or a failure ends it.
+/// Publishes until a signal, the end of the source or a failure ends it; or only prints the devices.
 ///
 /// # Errors
 /// See [`ProducerError`].
 pub fn run(args: &Args) -> Result<(), ProducerError> {
-    if args.video == VideoSource::None && args.audio == intercom_media::spec::AudioSource::None {
+    if args.list_devices {
+        devices::print(&[Kind::Camera, Kind::Microphone]);
+        return Ok(());
+    }
+    if args.video == VideoSource::None && args.audio == AudioSource::None {
         return Err(ProducerError::Nothing);
     }
+    let args = Args { video: source::resolve(&args.video)?, ..args.clone() };
     gstintercom::preheat_dtls();
-    let parts = pipeline::build(args)?;
-    announce(&parts, &args.name);
-    let sound = parts.sound.map(|sound| Rc::new(RefCell::new(sound)));
+    let parts = pipeline::build(&args)?;
+    let status = Status::follow(&parts, &args.name);
+    let Parts { pipeline, signaller, camera, sound, .. } = parts;
+    let sound = sound.map(|sound| Rc::new(RefCell::new(sound)));
     let on_start = {
-        let sound = sound.clone();
+        let (sound, status) = (sound.clone(), status.clone());
         move |_: &End| {
             if let Some(sound) = &sound {
                 sound.borrow_mut().open();
                 audio::retry(sound);
             }
+            notify::keep_alive(move || status.lives());
         }
     };
-    let camera = args.video.clone();
-    let picture = parts.camera.clone();
-    let on_message = move |message: &gst::Message, end: &End| {
-        let gst::MessageView::Error(error) = message.view() else { return false };
-        if sound.as_ref().is_some_and(|sound| sound.borrow_mut().took(error)) {
-            return true;
-        }
-        if let Some(failure) = camera_failure(&camera, picture.as_ref(), error) {
-            end.with(Err(failure));
-            return true;
-        }
-        false
-    };
-    let ended = run::run(&parts.pipeline, on_start, on_message);
-    peer::say_goodbye(&parts.signaller);
+    let sources = Sources { spec: args.video, camera, sound, status };
+    let ended = run::run(&pipeline, on_start, move |message, end| sources.heard(message, end));
+    peer::say_goodbye(&signaller);
     ended.map_err(ProducerError::Run)
 }
 
-/// Says on standard output each time that the producer is listed.
-fn announce(parts: &Parts, name: &str) {
-    let name = name.to_owned();
-    parts.signaller.connect("connected", false, move |values| {
-        let id = values.get(1).and_then(|value| value.get::<String>().ok()).unwrap_or_default();
-        cli::say(&format!("on air: {name} (peer id {id})"));
-        None
-    });
+/// What can end, fail or come back while the pipeline runs.
+struct Sources {
+    spec: VideoSource,
+    camera: Option<gst::Bin>,
+    sound: Option<Rc<RefCell<Sound>>>,
+    status: Status,
 }
 
-/// The failure of a camera, told as one; `None` for an error of any other part.
-fn camera_failure(
-    spec: &VideoSource,
-    bin: Option<&gst::Bin>,
-    error: &gst::message::Error,
-) -> Option<RunError> {
-    let VideoSource::V4l2(device) = spec else { return None };
-    let bin = bin?;
-    if !error.src().is_some_and(|source| source.has_as_ancestor(bin)) {
-        return None;
+impl Sources {
+    /// Whether a message was about a source; it is then dealt with.
+    fn heard(&self, message: &gst::Message, end: &End) -> bool {
+        match message.view() {
+            gst::MessageView::Error(error) => self.failed(error, end),
+            gst::MessageView::Application(message) => self.is_over(message, end),
+            gst::MessageView::Element(message) => self.camera_came_or_went(message),
+            _ => false,
+        }
     }
-    Some(RunError::Camera {
-        camera: format!("v4l2:{device}"),
-        error: run::one_line(error.error().message()),
-        found: devices::found(devices::Kind::Camera),
-    })
+
+    fn failed(&self, error: &gst::message::Error, end: &End) -> bool {
+        if self.sound.as_ref().is_some_and(|sound| sound.borrow_mut().took(error)) {
+            return true;
+        }
+        let is_camera = |bin| error.src().is_some_and(|source| source.has_as_ancestor(bin));
+        let failed = self.camera.as_ref().is_some_and(is_camera);
+        if failed {
+            end.with(Err(source::failure(&self.spec, error)));
+        }
+        failed
+    }
+
+    /// With the picture, the producer ends; sound that is over is silence, if there is a picture.
+    fn is_over(&self, message: &gst::message::Application, end: &End) -> bool {
+        if !message.structure().is_some_and(|over| over.has_name(source::OVER_MESSAGE)) {
+            return false;
+        }
+        let from_sound = self.sound.as_ref().is_some_and(|sound| sound.borrow().sent(message));
+        if !from_sound || self.camera.is_none() {
+            end.with(Ok(()));
+        }
+        true
+    }
+
+    fn camera_came_or_went(&self, message: &gst::message::Element) -> bool {
+        let camera = message.structure().filter(|state| state.has_name(feed::CAMERA_MESSAGE));
+        let there = camera.and_then(|state| state.get::<bool>("there").ok());
+        if let Some(there) = there {
+            self.status.camera(there);
+        }
+        there.is_some()
+    }
 }
 
 /// Why nothing is published.
@@ -104,8 +127,8 @@ impl ProducerError {
     /// The exit code: 2 when the command line must change, 1 when something failed.
     pub fn code(&self) -> u8 {
         match self {
+            Self::Element(ElementError::NothingFound(_)) | Self::Run(_) => 1,
             Self::Nothing | Self::Element(_) => 2,
-            Self::Run(_) => 1,
         }
     }
 }

@@ -23,6 +23,9 @@ pub(crate) struct Parts {
     pub(crate) signaller: Signaller,
     pub(crate) camera: Option<gst::Bin>,
     pub(crate) sound: Option<Sound>,
+    pub(crate) sink: gst::Element,
+    /// Where something passes as long as the source lives.
+    pub(crate) heartbeat: Option<gst::Pad>,
 }
 
 /// Builds the pipeline; nothing is opened yet.
@@ -55,11 +58,14 @@ pub(crate) fn build(args: &Args) -> Result<Parts, ElementError> {
     let sound = match Sound::add(&pipeline, &args.audio)? {
         Some((sound, last)) => {
             link(&last, &sink, "audio_%u")?;
-            Some(sound)
+            Some((sound, last))
         }
         None => None,
     };
-    Ok(Parts { pipeline, signaller, camera, sound })
+    let (sound, last) = sound.unzip();
+    let source = camera.as_ref().map(Cast::upcast_ref::<gst::Element>).or(last.as_ref());
+    let heartbeat = source.and_then(|source| source.static_pad("src"));
+    Ok(Parts { pipeline, signaller, camera, sound, sink, heartbeat })
 }
 
 /// Adds the camera and, if it is shared, the encoder. Returns the queue before the sink.

@@ -1,5 +1,6 @@
 //! What is wrong with the settings, and how it is said: one line, whatever clap has to say.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -55,8 +56,7 @@ fn one_line(error: &clap::Error) -> String {
     let report = error.to_string();
     let body = report.split("\n\nUsage:").next().unwrap_or_default();
     let body = body.split("\n\nFor more information").next().unwrap_or_default();
-    let line = body.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.trim_start_matches("error: ").to_owned()
+    fit_for_a_line(body.trim_start_matches("error: "))
 }
 
 /// Why a flag's parser does not take a value; without the flag, for those who did not use it.
@@ -69,8 +69,22 @@ pub(crate) fn refusal(error: &clap::Error) -> String {
         (ErrorKind::InvalidValue, Some(valid), _) if !valid.is_empty() => {
             format!("must be one of {valid}")
         }
-        (ErrorKind::ValueValidation, _, Some(why)) => why.to_string(),
+        (ErrorKind::ValueValidation, _, Some(why)) => fit_for_a_line(&why.to_string()),
         _ => one_line(error),
+    }
+}
+
+fn fit_for_a_line(text: &str) -> String {
+    text.split_whitespace().map(without_login).collect::<Vec<_>>().join(" ")
+}
+
+/// A word without the user and password of an address in it: the line may end in a log.
+fn without_login(word: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.into() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://…{}", &rest[at..]).into(),
+        None => word.into(),
     }
 }
 
@@ -94,6 +108,12 @@ mod tests {
         let line = Fault::from(mistake("--numbr=1")).to_string();
         assert!(line.starts_with("unexpected argument '--numbr' found"), "{line}");
         assert!(line.ends_with("(see --help)") && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn nobody_reads_a_password() {
+        let line = Fault::from(mistake("--one=rtps://eye:secret@cam/a@b")).to_string();
+        assert!(line.contains("'rtps://…@cam/a@b'") && !line.contains("secret"), "{line}");
     }
 
     #[test]
