@@ -1,7 +1,8 @@
 # make run     build what is missing, start a signaller and the producer `door`
 # make test    every test, from a fresh clone
 # make plugins our elements for gst-launch-1.0, into plugins/
-# make check   formatting, lints, types, import rules
+# make check   formatting, lints, types, import rules, units
+# make install what `make release` built, its units and sample settings, into this system (as root)
 # make bench   our signaller beside the stock one, into bench/RESULTS.md
 
 SHELL := /bin/bash
@@ -11,7 +12,7 @@ BINARIES := intercom-signaller intercom-producer intercom-consumer intercom-pki
 WEB_SOURCES := $(shell git ls-files web-app 2>/dev/null)
 NODE := $(CURDIR)/scripts/node.sh
 
-.PHONY: run test check bench plugins web release setup setup-test
+.PHONY: run test check bench plugins web release install setup setup-test
 
 run: setup web release
 	@scripts/run.sh
@@ -26,6 +27,7 @@ check: setup-test web
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace --test imports
+	scripts/check-units.sh
 	cd web-app && $(NODE) npm run check
 
 bench: setup-test web
@@ -37,6 +39,9 @@ plugins:
 
 release: web
 	@cargo build --quiet --release $(BINARIES:%=--package %)
+
+install:
+	@scripts/install.sh $(BINARIES)
 
 web: web-app/dist/index.html
 
