@@ -21,7 +21,7 @@ use rcgen::{
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
-use crate::certificate::{CertificateError, Leaf, Root};
+use crate::certificate::{CertificateError, Leaf, Other, Root};
 use crate::files::{self, Existing, Files, Readable};
 use crate::limits::{IpRange, Limits};
 use crate::machine;
@@ -47,29 +47,6 @@ pub struct Authority {
     root: Root,
     other: Option<Other>,
     issuer: Issuer<'static, KeyPair>,
-}
-
-/// The second CA of a rotation; it does not sign.
-#[derive(Clone, Debug)]
-pub enum Other {
-    /// Will sign next.
-    Next(Root),
-    /// Has signed before.
-    Old(Root),
-}
-
-impl Other {
-    /// Next to the one that signs. The later one is the next.
-    pub(crate) fn beside(root: &Root, other: Root) -> Self {
-        if other.not_before > root.not_before { Self::Next(other) } else { Self::Old(other) }
-    }
-
-    /// Its certificate.
-    pub fn root(&self) -> &Root {
-        match self {
-            Self::Next(root) | Self::Old(root) => root,
-        }
-    }
 }
 
 impl Authority {
@@ -100,15 +77,14 @@ impl Authority {
     /// It is missing, unreadable, not made here, or its key is not its own.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let files = Files::of(dir);
-        let (root, mut more) = Root::read_first(&files.ca)?;
-        if more.len() > 1 {
+        let (root, mut others) = Root::read_with_others(&files.ca)?;
+        if others.len() > 1 {
             return Err(OpenError::TooMany(files.ca));
         }
         let key = key_of(&root, &files)?;
         let issuer = Issuer::from_ca_cert_der(&root.der().into(), key)
             .map_err(|_| OpenError::ForeignKey(files.ca_key.clone(), files.ca.clone()))?;
-        let other = more.pop().map(|other| Other::beside(&root, other));
-        Ok(Self { files, root, other, issuer })
+        Ok(Self { files, root, other: others.pop(), issuer })
     }
 
     /// Issues a server certificate for these names and addresses and writes `server.pem`, and

@@ -80,18 +80,19 @@ impl Root {
         Ok(Self::read_first(path)?.0)
     }
 
-    /// Reads all of a file, in its order.
+    /// Reads all of a file: the CA that signs, and those that a rotation has beside it.
     ///
     /// # Errors
     ///
     /// As [`Root::read`], for any of them.
-    pub fn read_all(path: &Path) -> Result<Vec<Self>, CertificateError> {
-        let (first, more) = Self::read_first(path)?;
-        Ok([vec![first], more].concat())
+    pub fn read_with_others(path: &Path) -> Result<(Self, Vec<Other>), CertificateError> {
+        let (root, more) = Self::read_first(path)?;
+        let others = more.into_iter().map(|other| Other::beside(&root, other)).collect();
+        Ok((root, others))
     }
 
     /// The first, and what follows it.
-    pub(crate) fn read_first(path: &Path) -> Result<(Self, Vec<Self>), CertificateError> {
+    fn read_first(path: &Path) -> Result<(Self, Vec<Self>), CertificateError> {
         let parse = |der| {
             Self::parse(der).map_err(|why| CertificateError::NotOurs { path: path.to_owned(), why })
         };
@@ -150,6 +151,36 @@ fn limits_from(permitted: &[GeneralSubtree<'_>]) -> Option<Limits> {
     // Without any of a kind, X.509 would allow everything of that kind.
     let both = !domains.is_empty() && !ranges.is_empty();
     both.then(|| Limits::from_parts(domains, ranges))
+}
+
+/// The second CA of a rotation; it does not sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Other {
+    /// Will sign next.
+    Next(Root),
+    /// Has signed before.
+    Old(Root),
+}
+
+impl Other {
+    /// The later of the two is the next.
+    fn beside(root: &Root, other: Root) -> Self {
+        if other.not_before > root.not_before { Self::Next(other) } else { Self::Old(other) }
+    }
+
+    /// Its certificate.
+    pub fn root(&self) -> &Root {
+        match self {
+            Self::Next(root) | Self::Old(root) => root,
+        }
+    }
+
+    /// Its certificate.
+    pub fn into_root(self) -> Root {
+        match self {
+            Self::Next(root) | Self::Old(root) => root,
+        }
+    }
 }
 
 /// The server's certificate.

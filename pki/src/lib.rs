@@ -18,9 +18,9 @@ pub mod trust;
 
 pub use authority::{
     Authority, CA_LIFE, CaName, CaNameError, InitError, IssueError, KeyError, MARGIN, OpenError,
-    Other, SERVER_LIFE,
+    SERVER_LIFE,
 };
-pub use certificate::{CertificateError, Fingerprint, Leaf, Root};
+pub use certificate::{CertificateError, Fingerprint, Leaf, Other, Root};
 pub use files::Files;
 pub use limits::{IpRange, Limits, RangeError};
 pub use machine::{host_name, hosts};

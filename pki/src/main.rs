@@ -21,8 +21,10 @@ fn print(output: &Output) -> ExitCode {
     for warning in &output.warnings {
         eprintln!("warning: {warning}");
     }
-    match io::stdout().write_all(output.text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE, // nobody is listening
+    let printed = io::stdout().write_all(output.text.as_bytes());
+    for error in &output.errors {
+        eprintln!("error: {error}");
     }
+    // Who does not listen has not been told either.
+    if printed.is_ok() && output.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

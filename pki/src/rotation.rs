@@ -18,8 +18,8 @@ use rcgen::PublicKeyData;
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
-use crate::authority::{self, Authority, CaName, InitError, IssueError, MARGIN, OpenError, Other};
-use crate::certificate::Root;
+use crate::authority::{self, Authority, CaName, InitError, IssueError, MARGIN, OpenError};
+use crate::certificate::{Other, Root};
 use crate::files::{self, Existing, Files, Readable};
 use crate::limits::{IpRange, Limits};
 use crate::name::DnsName;
@@ -250,7 +250,8 @@ mod tests {
     }
 
     fn roots(dir: &TempDir) -> Vec<Root> {
-        Root::read_all(&dir.path().join("ca.pem")).unwrap()
+        let (root, others) = Root::read_with_others(&dir.path().join("ca.pem")).unwrap();
+        [root].into_iter().chain(others.into_iter().map(Other::into_root)).collect()
     }
 
     fn leaf(dir: &TempDir) -> Leaf {

@@ -8,8 +8,8 @@ use std::path::Path;
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
-use crate::authority::{self, Authority, InitError, IssueError, OpenError, Other};
-use crate::certificate::{CertificateError, Leaf, Root};
+use crate::authority::{self, Authority, InitError, IssueError, OpenError};
+use crate::certificate::{CertificateError, Leaf, Other, Root};
 use crate::files::{self, Files};
 use crate::limits::Limits;
 use crate::machine;
@@ -143,18 +143,17 @@ pub(crate) struct Kept {
 impl Kept {
     pub(crate) fn read(dir: &Path) -> Result<Self, OpenError> {
         let files = Files::of(dir);
-        let (root, more) = Root::read_first(&files.ca)?;
+        let (root, others) = Root::read_with_others(&files.ca)?;
         let leaf = match Leaf::read(&files.server) {
             Ok(leaf) => Some(leaf),
             Err(CertificateError::Missing(_)) => None,
             Err(error) => return Err(error.into()),
         };
         let is_ours = |leaf: &Leaf| {
-            leaf.is_signed_by(&root) || more.iter().any(|other| leaf.is_signed_by(other))
+            leaf.is_signed_by(&root) || others.iter().any(|other| leaf.is_signed_by(other.root()))
         };
         let leaf = leaf.filter(is_ours);
-        let other = more.into_iter().next().map(|other| Other::beside(&root, other));
-        Ok(Self { files, root, other, leaf })
+        Ok(Self { files, root, other: others.into_iter().next(), leaf })
     }
 }
 
