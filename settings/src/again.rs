@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use clap::Parser;
+use tracing::{error, info};
 
 use crate::layers::{self, Effective};
 use crate::{Fault, Program, variable};
@@ -15,13 +16,13 @@ pub struct Settings {
     in_effect: Vec<(String, Vec<OsString>)>,
 }
 
-/// What reading again has come to, as keys; and in words, for the log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+/// What reading again has come to, as keys.
+#[derive(Default)]
+pub(crate) struct Changes {
     /// Those that can change while the program runs, and did.
-    pub made: Vec<String>,
+    made: Vec<String>,
     /// Others that are not what the program runs with: they wait for a restart.
-    pub waiting: Vec<String>,
+    waiting: Vec<String>,
 }
 
 impl Settings {
@@ -29,11 +30,24 @@ impl Settings {
         Self { program, in_effect: effective.into_iter().map(in_effect).collect() }
     }
 
-    /// Reads them again, with the flags and variables of this process and what its file says now.
-    ///
-    /// # Errors
-    /// See [`Fault`], and what `accept` says; the program goes on with what it has.
-    pub fn again<C: Parser, T>(
+    /// Reads them again, with the flags and variables of this process and what its file says now;
+    /// has those of them applied that are live, and logs in one line what changes and what needs a
+    /// restart. Settings that are wrong change nothing; then the line says what is wrong.
+    pub fn reload<C: Parser, T>(
+        &mut self,
+        accept: impl FnOnce(C) -> Result<T, String>,
+        apply: impl FnOnce(T),
+    ) {
+        match self.again(accept) {
+            Ok((accepted, changes)) => {
+                apply(accepted);
+                info!("{changes}");
+            }
+            Err(fault) => error!("the settings stay as they are: {fault}"),
+        }
+    }
+
+    fn again<C: Parser, T>(
         &mut self,
         accept: impl FnOnce(C) -> Result<T, String>,
     ) -> Result<(T, Changes), Fault> {

@@ -21,7 +21,7 @@ use std::process::exit;
 
 use clap::Parser;
 
-pub use again::{Changes, Settings};
+pub use again::Settings;
 pub use fault::Fault;
 
 use command::Asked;

@@ -8,7 +8,7 @@ use intercom_settings::Settings;
 use intercom_settings::log::{Log, LogArgs};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
-use tracing::{error, info};
+use tracing::error;
 
 use crate::config::{Cli, Command, Config};
 use crate::listen::tls;
@@ -112,14 +112,10 @@ impl Signals {
 
 /// Whatever cannot be used changes nothing. Nobody loses a connection.
 fn reload(server: &Server, settings: &mut Settings, log: &Log) {
-    match settings.again(configure) {
-        Ok(((config, filter), changes)) => {
-            server.apply(&config);
-            log.follow(&filter);
-            info!("{changes}");
-        }
-        Err(fault) => error!("the settings stay as they are: {fault}"),
-    }
+    settings.reload(configure, |(config, filter)| {
+        server.apply(&config);
+        log.follow(&filter);
+    });
     if let Err(error) = server.reload_certificate() {
         error!("the certificate stays as it is: {error}");
     }
