@@ -112,6 +112,26 @@ fn a_browser_that_trusts_the_ca_opens_the_page_by_address() {
 }
 
 #[test]
+fn a_browser_told_by_the_command_opens_the_page_before_and_after_a_rotation() {
+    let world = World::new(&["localhost"], &[]);
+    let home = tempfile::tempdir().unwrap();
+    let pki = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_intercom-pki"));
+        command.args(args).arg("--dir").arg(world.dir.path()).env("HOME", home.path());
+        let done = command.env_remove("SUDO_USER").output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    pki(&["rotate", "begin"]);
+    pki(&["trust", "--only", "chromium"]);
+    let visit = open(&world.url("localhost"), &home, &[]);
+    assert!(visit.shows_our_page(), "{visit:?}");
+    pki(&["rotate", "finish"]);
+    let url = format!("https://localhost:{}/", serve(world.dir.path()).port());
+    let visit = open(&url, &home, &[]);
+    assert!(visit.shows_our_page(), "{visit:?}");
+}
+
+#[test]
 fn a_browser_that_does_not_trust_the_ca_refuses() {
     let world = World::new(&["localhost"], &[]);
     let visit = open(&world.url("localhost"), &home(None), &[]);

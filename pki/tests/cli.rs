@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -26,12 +27,29 @@ impl Shell {
     }
 
     fn run_with(&self, args: &str, env: &[(&str, &str)]) -> Said {
-        let done = Command::new(env!("CARGO_BIN_EXE_intercom-pki"))
+        let done = self.command(args).envs(env.iter().copied()).output().unwrap();
+        Self::said(done)
+    }
+
+    fn run_telling(&self, args: &str, stdin: &str) -> Said {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        Self::said(child.wait_with_output().unwrap())
+    }
+
+    fn command(&self, args: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_intercom-pki"));
+        command
             .args(args.split_whitespace())
-            .envs(env.iter().copied())
             .current_dir(self.cwd.path())
-            .output()
-            .unwrap();
+            .env("HOME", self.cwd.path())
+            .env_remove("SUDO_USER");
+        command
+    }
+
+    fn said(done: std::process::Output) -> Said {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Said { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
     }
@@ -162,4 +180,117 @@ fn every_flag_is_a_variable_too() {
     assert!(out.contains("  subject    CN=The Door\n"), "{out}");
     assert!(out.contains("  names      a.example.org, b.example.net\n"), "{out}");
     assert!(out.contains("  addresses  203.0.113.9\n"), "{out}");
+}
+
+/// What OpenSSL finds in a PKCS #12 file; its last words if it cannot open it.
+fn open_p12(shell: &Shell, file: &str, password: &str) -> Result<String, String> {
+    let done = Command::new("openssl")
+        .args(["pkcs12", "-nodes", "-info", "-in", file, "-passin", &format!("pass:{password}")])
+        .current_dir(shell.cwd.path())
+        .output()
+        .unwrap();
+    let words = String::from_utf8(done.stderr).unwrap();
+    if !done.status.success() {
+        return Err(words);
+    }
+    Ok(words + &String::from_utf8(done.stdout).unwrap())
+}
+
+#[test]
+fn a_p12_file_holds_chain_and_key_behind_its_password() {
+    let shell = Shell::new();
+    shell.run("init").ok();
+    shell.run("p12").fails(2, "`intercom-pki server`");
+    shell.run("server --name localhost").ok();
+    assert_eq!(shell.run("p12").ok(), "wrote ./pki/server.p12 with an empty password\n");
+    shell.run_telling("p12 --out mac.pfx --encryption 3des --password-file -", "secret\n").ok();
+    for (file, password, cipher) in [
+        ("pki/server.p12", "", "AES-256-CBC"),
+        ("mac.pfx", "secret", "pbeWithSHA1And3-KeyTripleDES-CBC"),
+    ] {
+        let inside = open_p12(&shell, file, password).unwrap();
+        assert_eq!(inside.matches("BEGIN CERTIFICATE").count(), 2, "{inside}");
+        assert!(inside.contains("BEGIN PRIVATE KEY") && inside.contains(cipher), "{inside}");
+        assert!(open_p12(&shell, file, "wrong").is_err());
+        let mode = std::fs::metadata(shell.cwd.path().join(file)).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+    }
+    shell.run("p12 --password-file missing").fails(2, "cannot read the password in missing");
+}
+
+#[test]
+fn a_key_that_is_not_the_certificates_makes_no_p12_file() {
+    let shell = Shell::new();
+    shell.run("init").ok();
+    shell.run("server --name localhost").ok();
+    std::fs::copy(shell.cwd.path().join("pki/ca.key"), shell.cwd.path().join("pki/server.key"))
+        .unwrap();
+    shell.run("p12").fails(1, "server.key is not the key of ./pki/server.pem");
+}
+
+#[test]
+fn a_renewal_keeps_the_names() {
+    let shell = Shell::new();
+    shell.run("init").ok();
+    shell.run("renew").fails(2, "`intercom-pki server`");
+    let out = shell.run("server --name door.local --ip 192.168.7.9").ok();
+    let kept = shell.run("renew --if-needed").ok();
+    assert_eq!(kept, format!("not needed yet\n{out}"));
+    let renewed = shell.run("renew").ok();
+    assert!(renewed.contains("door.local") && renewed.contains("192.168.7.9"), "{renewed}");
+    assert_ne!(renewed, out, "another fingerprint");
+}
+
+#[test]
+fn a_rotation_is_told_step_by_step() {
+    let shell = Shell::new();
+    shell.run("init").ok();
+    shell.run("rotate finish").fails(2, "`intercom-pki rotate begin`");
+    shell.run("server --name door.local").ok();
+    let begun = shell.run("rotate begin --domain example.org --name Next").ok();
+    assert!(begun.contains("next CA      CN=Next\n"), "{begun}");
+    assert!(
+        begun.contains("  issued by  this CA\n") && begun.contains(", example.org\n"),
+        "{begun}"
+    );
+    shell.run("rotate begin").fails(2, "rotate finish");
+    let finished = shell.run("rotate finish").ok();
+    assert!(finished.contains("  subject    CN=Next\n"), "{finished}");
+    assert!(finished.contains("old CA       CN=Intercom CA "), "{finished}");
+    assert!(finished.contains("  issued by  this CA\n"), "{finished}");
+    shell.run("server --name door.example.org").ok();
+    let ended = shell.run("rotate forget").ok();
+    assert!(!ended.contains("old CA"), "{ended}");
+}
+
+#[test]
+fn trust_says_for_each_store_what_came_of_it() {
+    let shell = Shell::new();
+    shell.run("trust").fails(2, "make a CA with `intercom-pki init`");
+    shell.run("init --name Mine").ok();
+    let profile = shell.cwd.path().join(".mozilla/firefox/abc.default");
+    let pkidb = shell.cwd.path().join(".pki/nssdb");
+    for dir in [&profile, &pkidb] {
+        std::fs::create_dir_all(dir).unwrap();
+        let database = format!("sql:{}", dir.display());
+        let made =
+            Command::new("certutil").args(["-N", "--empty-password", "-d", &database]).status();
+        assert!(made.unwrap().success());
+    }
+    let stores = "--only chromium,firefox";
+    for (command, words) in [
+        ("trust", "trusts it from now on"),
+        ("trust", "trusts it already"),
+        ("untrust", "trusts it no more"),
+        ("untrust", "did not trust it"),
+    ] {
+        let out = shell.run(&format!("{command} {stores}")).ok();
+        let expected = format!(
+            "Mine\n  Chromium  {}: {words}\n  Firefox   {}: {words}\n",
+            pkidb.display(),
+            profile.display()
+        );
+        assert_eq!(out, expected);
+    }
+    shell.run("trust --only nowhere").fails(2, "nowhere");
 }

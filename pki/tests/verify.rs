@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{forge, handshake, serve};
+use intercom_pki::rotation::{self, Next};
 use intercom_pki::{Authority, InitError, IssueError, Leaf, Limits, OpenError, Root, SERVER_LIFE};
 use tempfile::TempDir;
 
@@ -28,12 +29,15 @@ fn issue(authority: &Authority, names: &[&str], ips: &[&str]) -> Result<Leaf, Is
 
 /// `openssl verify -x509_strict`; both streams.
 fn openssl_verify(dir: &Path, more: &[&str]) -> (bool, String) {
-    let (ca, server) = (dir.join("ca.pem"), dir.join("server.pem"));
+    openssl_verify_with(dir, &dir.join("ca.pem"), more)
+}
+
+fn openssl_verify_with(dir: &Path, ca: &Path, more: &[&str]) -> (bool, String) {
     let done = Command::new("openssl")
         .args(["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile"])
         .arg(ca)
         .args(more)
-        .arg(server)
+        .arg(dir.join("server.pem"))
         .output()
         .expect("openssl is in the Debian package openssl");
     let text = [done.stdout, done.stderr].concat();
@@ -177,6 +181,26 @@ fn a_renewal_keeps_the_key_and_changes_the_serial_number() {
     issue(&Authority::open(dir.path()).unwrap(), &["door.local"], &[]).unwrap();
     assert_eq!(fs::read(dir.path().join("server.key")).unwrap(), key);
     assert_ne!(serial(dir.path()), before);
+}
+
+#[test]
+fn who_trusts_both_cas_of_a_rotation_takes_the_certificate_all_along() {
+    let dir = made(&["localhost"], &["127.0.0.1"]);
+    let old = dir.path().join("old.pem");
+    fs::copy(dir.path().join("ca.pem"), &old).unwrap();
+    rotation::begin(dir.path(), Next::default()).unwrap();
+    let both = dir.path().join("both.pem");
+    fs::copy(dir.path().join("ca.pem"), &both).unwrap();
+    let takes = |ca: &Path| {
+        let (ok, _) = openssl_verify_with(dir.path(), ca, &[]);
+        assert_eq!(handshake(serve(dir.path()), "localhost", ca).is_ok(), ok, "rustls and OpenSSL");
+        ok
+    };
+    assert!(takes(&old) && takes(&both), "before");
+    rotation::finish(dir.path()).unwrap();
+    assert!(!takes(&old) && takes(&both), "after");
+    rotation::forget(dir.path()).unwrap();
+    assert!(takes(&dir.path().join("ca.pem")), "at the end");
 }
 
 #[test]

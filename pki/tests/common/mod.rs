@@ -61,7 +61,9 @@ fn answer(socket: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
 /// What rustls, our own client's TLS, says to the server when it trusts this CA only.
 pub fn handshake(address: SocketAddr, name: &str, ca: &Path) -> Result<(), String> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    for root in CertificateDer::pem_file_iter(ca).unwrap() {
+        roots.add(root.unwrap()).unwrap();
+    }
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
