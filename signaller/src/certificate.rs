@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
-use intercom_pki::{Change, EnsureError, Host};
+use intercom_pki::{Change, EnsureError, Host, IpRange, Other};
 use rustls::ServerConfig;
 use rustls::sign::CertifiedKey;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use crate::config::Config;
+use crate::http::ca::{Ca, Handout};
 use crate::listen::tls::{self, Identity, Shown, TlsError};
 
 /// Where the certificate comes from, and what is made of it.
@@ -26,7 +26,7 @@ use crate::listen::tls::{self, Identity, Shown, TlsError};
 pub(crate) struct Certificate {
     source: Source,
     shown: Arc<Shown>,
-    ca: Arc<ArcSwapOption<Bytes>>,
+    ca: Ca,
     /// One reads at a time.
     seen: Mutex<Seen>,
 }
@@ -75,7 +75,7 @@ type SeeTo = fn(&Path) -> Result<intercom_pki::Server, EnsureError>;
 
 struct Loaded {
     certificate: CertifiedKey,
-    ca: Option<Bytes>,
+    ca: Option<Handout>,
 }
 
 impl Certificate {
@@ -100,8 +100,8 @@ impl Certificate {
         Ok(tls::configure(Arc::clone(&self.shown))?)
     }
 
-    /// PEM of our own CA, following every change; `None` with a certificate from elsewhere.
-    pub(crate) fn ca(&self) -> Arc<ArcSwapOption<Bytes>> {
+    /// What is handed out of our own CA, following every change.
+    pub(crate) fn ca(&self) -> Ca {
         Arc::clone(&self.ca)
     }
 
@@ -180,8 +180,13 @@ fn load_own(made: &intercom_pki::Server, seen: &mut Seen) -> Result<Loaded, Cert
     report(made, seen);
     let intercom_pki::Files { server: cert, server_key: key, ca: file, .. } = made.files.clone();
     let certificate = tls::load(&Identity::Pem { cert, key })?;
-    let ca = fs::read(&file).map_err(|source| TlsError::Unreadable { file, source })?;
-    Ok(Loaded { certificate, ca: Some(ca.into()) })
+    let pem = fs::read(&file).map_err(|source| TlsError::Unreadable { file, source })?;
+    let next = match &made.other {
+        Some(Other::Next(next)) => Some(next.clone()),
+        Some(Other::Old(_)) | None => None,
+    };
+    let ca = Handout { pem: pem.into(), root: made.root.clone(), next };
+    Ok(Loaded { certificate, ca: Some(ca) })
 }
 
 fn report(made: &intercom_pki::Server, seen: &mut Seen) {
@@ -192,15 +197,41 @@ fn report(made: &intercom_pki::Server, seen: &mut Seen) {
             info!("made a CA; {} is what browsers and phones must trust", made.files.ca.display());
         }
     }
-    if made.lacking != seen.lacking && !made.lacking.is_empty() {
-        let names: Vec<_> = made.lacking.iter().map(ToString::to_string).collect();
-        warn!(
-            "the CA may not vouch for {}, so browsers refuse to open them; \
-             `intercom-pki init --ip-range` makes a CA that may",
-            names.join(", ")
-        );
+    if made.lacking != seen.lacking {
+        let (absent, outside): (Vec<&Host>, Vec<&Host>) =
+            made.lacking.iter().partition(|host| made.root.limits.allows(host));
+        if !outside.is_empty() {
+            warn!("{}", beyond_limits(&made.files.dir, &outside));
+        }
+        if !absent.is_empty() {
+            warn!(
+                "the certificate does not name {}, so browsers refuse to open them; issue it \
+                 where the CA's key is kept",
+                listed(&absent)
+            );
+        }
     }
     seen.lacking.clone_from(&made.lacking);
+}
+
+/// What to do about names that the CA may not vouch for.
+fn beyond_limits(dir: &Path, outside: &[&Host]) -> String {
+    let flag = |host: &&Host| match host {
+        Host::Name(name) => format!(" --domain {name}"),
+        Host::Ip(ip) => format!(" --ip-range {}", IpRange::single(*ip)),
+    };
+    let flags: String = outside.iter().map(flag).collect();
+    let dir = dir.display();
+    format!(
+        "the CA may not vouch for {}, so browsers refuse to open them; while nobody trusts the CA \
+         yet, remove {dir} and run `intercom-pki init --dir {dir}{flags}`, later \
+         `intercom-pki rotate begin --dir {dir}{flags}`",
+        listed(outside)
+    )
+}
+
+fn listed(hosts: &[&Host]) -> String {
+    hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn stamps(identity: &Identity) -> Vec<Option<Stamp>> {
@@ -213,4 +244,21 @@ fn stamps(identity: &Identity) -> Vec<Option<Stamp>> {
         })
     };
     identity.files().iter().map(stamp).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_warning_has_the_whole_command() {
+        let hosts =
+            [Host::Name("door.example.org".parse().unwrap()), Host::Ip([8, 8, 8, 8].into())];
+        let warning = beyond_limits(Path::new("/d/pki"), &[&hosts[0], &hosts[1]]);
+        let flags = "--dir /d/pki --domain door.example.org --ip-range 8.8.8.8/32`";
+        for command in ["init", "rotate begin"] {
+            assert!(warning.contains(&format!("`intercom-pki {command} {flags}")), "{warning}");
+        }
+    }
 }

@@ -126,7 +126,7 @@ impl Server {
             room: room.clone(),
             timing: config.timing,
         };
-        let app = App { upgrades, full: http::full(site.clone()), plain: http::plain(site) };
+        let app = App { upgrades, full: http::full(site.clone()), plain: http::plain(&site) };
         let keeper = certificate::keep(Arc::clone(&certificate), config.timing.certificate);
         let mut server = Self {
             addresses: Vec::new(),

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Client, Stranger};
+use common::{Client, Stranger, http, tcp};
+use intercom_pki::rotation::{self, Next};
 use intercom_signaller::{Config, Identity};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -100,4 +101,27 @@ async fn files_from_elsewhere_are_followed_and_broken_ones_are_not() {
     fs::remove_file(&cert).unwrap();
     let renewed = intercom_pki::ensure_server(home.path()).unwrap();
     assert_eq!(next_leaf(&server, &before).await, leaf_in(&renewed.files.server));
+}
+
+#[tokio::test]
+async fn a_rotation_reaches_those_who_ask_while_the_server_runs() {
+    let server = Stranger::start().await;
+    let dir = server.data.path().join("pki");
+    let before = server.leaf().await;
+    let fetch = async |path: &str| {
+        http(tcp(server.main()).await, &format!("GET {path} HTTP/1.1\r\nHost: door.local")).await
+    };
+    let profiles = async || fetch("/ca.mobileconfig").await.matches("security.root").count();
+
+    rotation::begin(&dir, Next::default()).unwrap();
+    server.server.reload_certificate().unwrap();
+    assert_eq!(server.leaf().await, before, "the old CA still signs");
+    assert_eq!(fetch("/ca.pem").await.matches("BEGIN CERTIFICATE").count(), 2);
+    assert!(fetch("/ca-next.crt").await.starts_with("HTTP/1.1 200"));
+    assert_eq!(profiles().await, 2);
+
+    rotation::finish(&dir).unwrap();
+    server.server.reload_certificate().unwrap();
+    assert_ne!(server.leaf().await, before);
+    assert_eq!(profiles().await, 1, "nobody new needs the old one");
 }

@@ -27,6 +27,29 @@ async fn plain_text_on_the_main_port_is_sent_to_https() {
 }
 
 #[tokio::test]
+async fn the_ca_is_handed_out_in_every_form_before_anything_is_trusted() {
+    let server = Stranger::start().await;
+    let fetch = async |path: &str| {
+        http(tcp(server.main()).await, &format!("GET {path} HTTP/1.1\r\nHost: door.local")).await
+    };
+    let root = intercom_pki::Root::read(&server.data.path().join("pki/ca.pem")).unwrap();
+    let page = fetch("/ca").await;
+    assert!(page.contains(&root.fingerprint.to_string()), "{page}");
+    for (path, kind) in [
+        ("/ca.pem", "application/x-x509-ca-cert"),
+        ("/ca.crt", "application/x-x509-ca-cert"),
+        ("/ca.mobileconfig", "application/x-apple-aspen-config"),
+    ] {
+        assert!(page.contains(path), "{path} in {page}");
+        let answer = fetch(path).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        assert!(answer.contains(&format!("content-type: {kind}\r\n")), "{path}: {answer}");
+    }
+    assert!(fetch("/ca-next.crt").await.starts_with("HTTP/1.1 404"));
+    assert!(!page.contains("/ca-next.crt"));
+}
+
+#[tokio::test]
 async fn every_site_is_guarded_by_headers() {
     let server = Stranger::start().await;
     for socket in [server.tls().await, tcp(server.plain()).await, tcp(server.main()).await] {

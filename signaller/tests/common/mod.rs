@@ -82,7 +82,9 @@ impl Stranger {
     async fn handshake(&self) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         let ca = self.data.path().join("pki/ca.pem");
-        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+        for root in CertificateDer::pem_file_iter(ca).unwrap() {
+            roots.add(root.unwrap()).unwrap();
+        }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
