@@ -8,6 +8,11 @@ use intercom_media::{
     peer::Target,
     spec::{AudioSink, VideoSink},
 };
+use intercom_settings::Program;
+
+/// What `intercom-settings` must know of this program.
+pub const PROGRAM: Program =
+    Program { name: "intercom-consumer", verb: None, parts: &[], live: &["log", "volume"] };
 
 /// Plays or records what a producer sends.
 #[derive(Clone, Debug, Parser)]
@@ -53,6 +58,14 @@ pub struct Args {
 }
 
 impl Args {
+    /// Takes settings that are each right by themselves.
+    ///
+    /// # Errors
+    /// None: what excludes each other, the flags say.
+    pub fn accept(self) -> Result<Self, String> {
+        Ok(self)
+    }
+
     /// Which producer is meant.
     pub fn target(&self) -> Target {
         match (&self.peer_id, &self.peer) {

@@ -6,6 +6,7 @@
 pub mod args;
 mod branch;
 mod list;
+mod live;
 mod offer;
 mod watch;
 
@@ -17,7 +18,9 @@ use intercom_media::{
     run::RunError,
 };
 
-use crate::args::Args;
+use intercom_settings::{Settings, log::Log};
+
+use crate::{args::Args, live::Live};
 
 /// The message on the bus that says that a session is over.
 const SESSION_OVER: &str = "intercom-session-over";
@@ -30,7 +33,7 @@ const FAILED: &str = "intercom-failed";
 ///
 /// # Errors
 /// See [`ConsumerError`].
-pub fn run(args: &Args) -> Result<(), ConsumerError> {
+pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ConsumerError> {
     if args.list_devices {
         devices::print(&[devices::Kind::Loudspeaker]);
         return Ok(());
@@ -40,7 +43,7 @@ pub fn run(args: &Args) -> Result<(), ConsumerError> {
     }
     let recording = args.record.as_deref().map(Recording::create).transpose();
     let recording = recording.map_err(ConsumerError::Reserve)?;
-    let watched = watch::watch(args, recording.as_ref());
+    let watched = watch::watch(args, recording.as_ref(), Live { settings, log });
     let Some(recording) = recording else { return watched };
     let recorded = recording.finish();
     if recorded.is_ok() {

@@ -24,6 +24,7 @@ use crate::{
     args::Args,
     branch::{Branches, Outputs},
     fail, failure,
+    live::Live,
     offer::Announced,
 };
 
@@ -37,7 +38,11 @@ const WAITING: &str = "waiting for a producer";
 const TICK: Duration = Duration::from_secs(1);
 
 /// Plays and records until a signal, the end of the recording or a failure.
-pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), ConsumerError> {
+pub(crate) fn watch(
+    args: &Args,
+    recording: Option<&Recording>,
+    mut live: Live,
+) -> Result<(), ConsumerError> {
     for needed in ["webrtcbin", "nicesrc", "dtlsdec", "srtpdec", "rtpjitterbuffer"] {
         element::make(needed)?;
     }
@@ -56,6 +61,7 @@ pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), Co
         recording: recording.cloned(),
         meter: meter.clone(),
     };
+    let loudspeaker = outputs.loudspeaker.clone();
     gstintercom::preheat_dtls();
     let pipeline = gst::Pipeline::new();
     let container = recording.map(Recording::container);
@@ -84,6 +90,10 @@ pub(crate) fn watch(args: &Args, recording: Option<&Recording>) -> Result<(), Co
     let recording = recording.cloned();
     let written = files.clone();
     let on_message = move |message: &gst::Message, end: &End| {
+        if run::is_reload(message) {
+            live.reload(loudspeaker.as_ref());
+            return true;
+        }
         let gst::MessageView::Application(message) = message.view() else { return false };
         if message.structure().is_some_and(|structure| structure.has_name(SESSION_OVER)) {
             branches.bury();

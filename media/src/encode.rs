@@ -31,10 +31,16 @@ const FLOOR: u32 = 4;
 pub struct Encoder {
     bin: gst::Bin,
     element: gst::Element,
+    rate: Arc<Mutex<Rate>>,
+    demand: Arc<Demand>,
+}
+
+/// What decides on the bitrate.
+#[derive(Debug)]
+struct Rate {
     wanted: Bitrate,
     /// What the way to each viewer bears, bits a second.
-    estimates: Arc<Mutex<HashMap<String, u32>>>,
-    demand: Arc<Demand>,
+    estimates: HashMap<String, u32>,
 }
 
 /// Whether anybody needs what is encoded.
@@ -62,7 +68,7 @@ impl Encoder {
             Codec::Vp8 => (vpx("vp8enc", VP8_SPEED, bitrate, size)?, any(codec)),
             Codec::Vp9 => (vpx("vp9enc", VP9_SPEED, bitrate, size)?, any(codec)),
             Codec::H264 => (h264(bitrate, size)?, h264_caps()),
-            Codec::Av1 => (av1(bitrate, size)?, any(codec)),
+            Codec::Av1 => (av1(bitrate)?, any(codec)),
         };
         element.set_property("min-force-key-unit-interval", KEYFRAME_PAUSE.nseconds());
         hide_raw_gaps(&element);
@@ -75,7 +81,9 @@ impl Encoder {
         element::ghost(&bin, &valve, "sink")?;
         element::ghost(&bin, &filter, "src")?;
         let demand = Arc::new(Demand::new(valve));
-        Ok(Self { bin, element, wanted: bitrate, estimates: Arc::default(), demand })
+        show_key_frames(&element, &demand);
+        let rate = Rate { wanted: bitrate, estimates: HashMap::new() };
+        Ok(Self { bin, element, rate: Arc::new(Mutex::new(rate)), demand })
     }
 
     /// The bin, with the pads `sink` and `src`.
@@ -89,7 +97,13 @@ impl Encoder {
     /// Only notes and returns: the encoder itself is set from the main loop, because the caller
     /// may hold locks that the encoding thread needs.
     pub fn estimate(&self, viewer: &str, bits: u32) {
-        self.lock().insert(viewer.to_owned(), bits);
+        self.lock().estimates.insert(viewer.to_owned(), bits);
+        self.follow();
+    }
+
+    /// Has another bitrate from here on.
+    pub fn aim(&self, bitrate: Bitrate) {
+        self.lock().wanted = bitrate;
         self.follow();
     }
 
@@ -110,19 +124,24 @@ impl Encoder {
         self.demand.change(|state| {
             state.connections.remove(connection);
         });
-        self.lock().remove(viewer);
+        self.lock().estimates.remove(viewer);
         self.follow();
     }
 
     fn follow(&self) {
-        let slowest = self.lock().values().copied().min();
-        let bits = target(self.wanted, slowest);
+        let bits = self.lock().target();
         let element = self.element.clone();
         glib::idle_add_once(move || set_bitrate(&element, bits));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, u32>> {
-        self.estimates.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Rate> {
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rate {
+    fn target(&self) -> u32 {
+        target(self.wanted, self.estimates.values().copied().min())
     }
 }
 
@@ -132,10 +151,32 @@ impl Demand {
     }
 
     fn change(&self, change: impl FnOnce(&mut DemandState)) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         change(&mut state);
         self.valve.set_property("drop", state.may_rest && state.connections.is_empty());
     }
+
+    fn lock(&self) -> MutexGuard<'_, DemandState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sink learns from a key frame what it has to offer, and misses the very first: until it has
+/// registered, others come.
+fn show_key_frames(encoder: &gst::Element, demand: &Arc<Demand>) {
+    let (encoder, demand) = (encoder.downgrade(), Arc::downgrade(demand));
+    glib::timeout_add(KEYFRAME_PAUSE.into(), move || {
+        let (Some(encoder), Some(demand)) = (encoder.upgrade(), demand.upgrade()) else {
+            return glib::ControlFlow::Break;
+        };
+        if demand.lock().may_rest {
+            return glib::ControlFlow::Break;
+        }
+        if let Some(pad) = encoder.static_pad("src") {
+            pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
+        }
+        glib::ControlFlow::Continue
+    });
 }
 
 /// A frame dropped before an encoder leaves no gap in what it encodes. The encoder marks one all the
@@ -205,31 +246,34 @@ fn h264(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
     Ok(encoder)
 }
 
-fn av1(bitrate: Bitrate, size: Size) -> Result<gst::Element, ElementError> {
+fn av1(bitrate: Bitrate) -> Result<gst::Element, ElementError> {
     let encoder = element::make("av1enc")?;
-    in_real_time(&encoder);
-    encoder.set_property_from_str("usage-profile", "realtime");
-    encoder.set_property_from_str("end-usage", "cbr");
-    encoder.set_property("keyframe-max-dist", size.fps * KEYFRAME_SECONDS);
-    encoder.set_property("buf-sz", 1000u32);
-    encoder.set_property("buf-initial-sz", 600u32);
-    encoder.set_property("buf-optimal-sz", 600u32);
-    encoder.set_property("drop-frame", 30u32);
-    set_bitrate(&encoder, bitrate.0);
+    set_up_av1(&encoder, bitrate);
     Ok(encoder)
-}
-
-/// What `av1enc` needs beside what upstream's sink sets: by itself it is far too slow, and at a
-/// constant bitrate its two quantizers, both zero, end the process.
-pub(crate) fn in_real_time(av1enc: &gst::Element) {
-    av1enc.set_property("cpu-used", AV1_SPEED);
-    av1enc.set_property("min-quantizer", 2u32);
-    av1enc.set_property("max-quantizer", 58u32);
-    av1enc.set_property("threads", 2u32);
 }
 
 /// 10 is the fastest and poorest.
 const AV1_SPEED: i32 = 10;
+
+/// `av1enc` of GStreamer 1.22 makes no key frame when it is asked to: whoever comes or loses a
+/// packet waits for the next.
+const AV1_KEYFRAME_DISTANCE: i32 = 60;
+
+/// Sets all that `av1enc` needs. By itself it is far too slow, and at a constant bitrate its two
+/// quantizers, both zero, end the process.
+pub(crate) fn set_up_av1(encoder: &gst::Element, bitrate: Bitrate) {
+    encoder.set_property_from_str("usage-profile", "realtime");
+    encoder.set_property("cpu-used", AV1_SPEED);
+    encoder.set_property("threads", 2u32);
+    encoder.set_property("keyframe-max-dist", AV1_KEYFRAME_DISTANCE);
+    encoder.set_property_from_str("end-usage", "cbr");
+    encoder.set_property("min-quantizer", 2u32);
+    encoder.set_property("max-quantizer", 58u32);
+    encoder.set_property("buf-sz", 1000u32);
+    encoder.set_property("buf-initial-sz", 600u32);
+    encoder.set_property("buf-optimal-sz", 600u32);
+    set_bitrate(encoder, bitrate.0);
+}
 
 fn any(codec: Codec) -> gst::Caps {
     gst::Caps::new_empty_simple(codec.caps_name())
@@ -321,7 +365,7 @@ mod tests {
         let size = Size { width: 640, height: 480, fps: 30 };
         let vp9 = vpx("vp9enc", VP9_SPEED, Bitrate(800_000), size).unwrap();
         assert_eq!(vp9.property::<i32>("target-bitrate"), 800_000);
-        let av1 = av1(Bitrate(800_000), size).unwrap();
+        let av1 = av1(Bitrate(800_000)).unwrap();
         assert_eq!(av1.property::<u32>("target-bitrate"), 800);
         let h264 = h264(Bitrate(800_000), size).unwrap();
         set_bitrate(&h264, 500_000);

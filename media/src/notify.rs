@@ -2,17 +2,37 @@
 //!
 //! Whoever started it otherwise is told nothing: all of this then does nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gst::glib;
 use sd_notify::NotifyState;
 
+static IS_READY: AtomicBool = AtomicBool::new(false);
+
 /// The program does what it was started for; with its first line of status.
 pub fn ready(status: &str) {
+    IS_READY.store(true, Ordering::Relaxed);
     notify(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
 /// What it does at the moment.
 pub fn status(status: &str) {
     notify(&[NotifyState::Status(status)]);
+}
+
+/// Reads the settings again, which is told as well; who is not ready does not become so by that.
+pub fn reload(read: impl FnOnce()) {
+    let is_ready = IS_READY.load(Ordering::Relaxed);
+    if is_ready {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Err(_) => notify(&[NotifyState::Reloading]),
+        }
+    }
+    read();
+    if is_ready {
+        notify(&[NotifyState::Ready]);
+    }
 }
 
 /// It ends, as it was asked to or not.

@@ -52,18 +52,10 @@ pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Sign
     sink.set_property("audio-caps", gst::Caps::new_empty_simple("audio/x-opus"));
     sink.set_property("stun-server", server.stun_server.as_deref());
     sink.set_property("meta", &sending.meta);
-    let Bitrate(bits) = sending.bitrate;
-    sink.set_property("min-bitrate", encode::floor(sending.bitrate));
+    set_bitrate(&sink, sending.encode, sending.bitrate);
     match sending.encode {
-        Encode::PerViewer => {
-            prepare_av1(&sink);
-            sink.set_property("start-bitrate", bits);
-            sink.set_property("max-bitrate", bits);
-        }
+        Encode::PerViewer => prepare_av1(&sink, sending.bitrate),
         Encode::Shared => {
-            // The estimate is of all that is sent, and must have room to rise above the picture.
-            sink.set_property("start-bitrate", bits.saturating_mul(3) / 2);
-            sink.set_property("max-bitrate", bits.saturating_mul(2).max(bits + 500_000));
             // With it, upstream's sum for an encoder outside of the sink is wrong above 2 Mbit/s.
             sink.set_property("do-fec", false);
             if let Some(encoder) = sending.encoder {
@@ -72,6 +64,19 @@ pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Sign
         }
     }
     (sink, signaller)
+}
+
+/// Has congestion control make room for a picture of this bitrate, for viewers that come from here on.
+pub fn set_bitrate(sink: &impl IsA<gst::Element>, encode: Encode, bitrate: Bitrate) {
+    let Bitrate(bits) = bitrate;
+    let (start, most) = match encode {
+        Encode::PerViewer => (bits, bits),
+        // The estimate is of all that is sent, and must have room to rise above the picture.
+        Encode::Shared => (bits.saturating_mul(3) / 2, bits.saturating_mul(2).max(bits + 500_000)),
+    };
+    sink.set_property("min-bitrate", encode::floor(bitrate));
+    sink.set_property("start-bitrate", start);
+    sink.set_property("max-bitrate", most);
 }
 
 /// `webrtcsrc`, which asks for a session with the target whenever there is none. `codecs` are the
@@ -169,15 +174,15 @@ fn follow(sink: &BaseWebRTCSink, signaller: &Signaller, encoder: &Encoder) {
     });
 }
 
-/// Sets what upstream's sink leaves out of an encoder that it makes for a viewer.
-fn prepare_av1(sink: &BaseWebRTCSink) {
-    sink.connect("encoder-setup", false, |values| {
+/// Sets up an AV1 encoder that the sink makes for a viewer; the sink's own settings do not do.
+fn prepare_av1(sink: &BaseWebRTCSink, bitrate: Bitrate) {
+    sink.connect("encoder-setup", false, move |values| {
         let encoder = values.get(3)?.get::<gst::Element>().ok()?;
-        if encoder.factory().is_some_and(|factory| factory.name() == "av1enc") {
-            encode::in_real_time(&encoder);
+        let is_av1 = encoder.factory().is_some_and(|factory| factory.name() == "av1enc");
+        if is_av1 {
+            encode::set_up_av1(&encoder, bitrate);
         }
-        // The sink sets the rest.
-        Some(false.to_value())
+        Some(is_av1.to_value())
     });
 }
 

@@ -14,6 +14,9 @@ const STOP: Duration = Duration::from_secs(3);
 /// The message on the bus that a signal makes.
 const STOP_MESSAGE: &str = "intercom-stop";
 
+/// The message on the bus that a SIGHUP makes.
+const RELOAD_MESSAGE: &str = "intercom-reload";
+
 /// The message on the bus that a pipeline makes that did not start and does not say why.
 const FAILED_MESSAGE: &str = "intercom-not-started";
 
@@ -34,6 +37,12 @@ impl End {
         self.outcome.borrow_mut().get_or_insert(outcome);
         self.main_loop.quit();
     }
+}
+
+/// Whether a message was made by SIGHUP: the settings are to be read again.
+pub fn is_reload(message: &gst::Message) -> bool {
+    let gst::MessageView::Application(message) = message.view() else { return false };
+    message.structure().is_some_and(|structure| structure.has_name(RELOAD_MESSAGE))
 }
 
 /// Starts a pipeline and runs the main loop until something ends it: SIGINT, SIGTERM, an error of
@@ -141,32 +150,45 @@ fn default(message: &gst::Message, pipeline: &gst::Pipeline, end: &End) {
     }
 }
 
-/// Has the first SIGINT or SIGTERM end the run, and the second the process.
+/// Has the first SIGINT or SIGTERM end the run, and the second the process; SIGHUP ends nothing.
 fn watch_signals(bus: &gst::Bus) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let (interrupt, terminate) = {
+    let signals = {
         let _context = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        }
     };
     let bus = bus.clone();
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        runtime.block_on(forward_signals(interrupt, terminate, &bus));
+        runtime.block_on(forward(signals, &bus));
     })?;
     Ok(())
 }
 
-async fn forward_signals(mut interrupt: Signal, mut terminate: Signal, bus: &gst::Bus) {
-    for first in [true, false] {
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+async fn forward(mut signals: Signals, bus: &gst::Bus) {
+    let mut stopping = false;
+    loop {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = signals.interrupt.recv() => {}
+            _ = signals.terminate.recv() => {}
+            _ = signals.hang_up.recv() => {
+                post(bus, RELOAD_MESSAGE);
+                continue;
+            }
         }
-        if !first {
+        if stopping || !post(bus, STOP_MESSAGE) {
             std::process::exit(1);
         }
-        if !post(bus, STOP_MESSAGE) {
-            std::process::exit(1);
-        }
+        stopping = true;
     }
 }
 

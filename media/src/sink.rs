@@ -12,6 +12,9 @@ use crate::{
     spec::{AudioSink, VideoSink},
 };
 
+/// The element in a loudspeaker that sets its volume.
+const GAIN: &str = "gain";
+
 /// Where raw media ends.
 #[derive(Debug)]
 pub struct Sink {
@@ -80,10 +83,18 @@ pub fn audio(spec: &AudioSink, volume: f64) -> Result<Option<Sink>, RecordError>
     let convert = element::make("audioconvert")?;
     let resample = element::make("audioresample")?;
     let gain = element::make("volume")?;
+    gain.set_property("name", GAIN);
     gain.set_property("volume", volume);
     element::chain(&bin, &[convert.clone(), resample, gain, sink])?;
     element::ghost(&bin, &convert, "sink")?;
     Ok(Some(Sink { bin, file }))
+}
+
+/// Has such a bin play at this volume from here on.
+pub fn set_volume(loudspeaker: &gst::Bin, volume: f64) {
+    if let Some(gain) = loudspeaker.by_name(GAIN) {
+        gain.set_property("volume", volume);
+    }
 }
 
 fn into_file(file: Output) -> (gst::Element, Option<Output>) {

@@ -5,6 +5,11 @@ use intercom_media::{
     cli::ServerArgs,
     spec::{AudioSource, Bitrate, Codec, Encode, Size, VideoSource},
 };
+use intercom_settings::Program;
+
+/// What `intercom-settings` must know of this program.
+pub const PROGRAM: Program =
+    Program { name: "intercom-producer", verb: None, parts: &[], live: &["log", "bitrate"] };
 
 /// Publishes a camera and a microphone.
 #[derive(Clone, Debug, Parser)]
@@ -39,6 +44,20 @@ pub struct Args {
     /// Only print the cameras and microphones of this machine: SPEC, kind and name, tabs between.
     #[arg(long)]
     pub list_devices: bool,
+}
+
+impl Args {
+    /// Takes settings that are each right by themselves.
+    ///
+    /// # Errors
+    /// Why they are not right together.
+    pub fn accept(self) -> Result<Self, String> {
+        let is_nothing = self.video == VideoSource::None && self.audio == AudioSource::None;
+        if is_nothing && !self.list_devices {
+            return Err("--video none and --audio none leave nothing to send".into());
+        }
+        Ok(self)
+    }
 }
 
 fn name(text: &str) -> Result<String, String> {

@@ -4,6 +4,7 @@
 //! together and it is decided what happens when one of them fails.
 
 pub mod args;
+mod live;
 mod pipeline;
 mod status;
 
@@ -17,28 +18,27 @@ use intercom_media::{
     feed, notify, peer,
     run::{self, End, RunError},
     source,
-    spec::{AudioSource, VideoSource},
+    spec::VideoSource,
 };
+use intercom_settings::{Settings, log::Log};
 
-use crate::{args::Args, pipeline::Parts, status::Status};
+use crate::{args::Args, live::Live, pipeline::Parts, status::Status};
 
 /// Publishes until a signal, the end of the source or a failure ends it; or only prints the devices.
 ///
 /// # Errors
 /// See [`ProducerError`].
-pub fn run(args: &Args) -> Result<(), ProducerError> {
+pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerError> {
     if args.list_devices {
         devices::print(&[Kind::Camera, Kind::Microphone]);
         return Ok(());
-    }
-    if args.video == VideoSource::None && args.audio == AudioSource::None {
-        return Err(ProducerError::Nothing);
     }
     let args = Args { video: source::resolve(&args.video)?, ..args.clone() };
     gstintercom::preheat_dtls();
     let parts = pipeline::build(&args)?;
     let status = Status::follow(&parts, &args.name);
-    let Parts { pipeline, signaller, camera, sound, .. } = parts;
+    let Parts { pipeline, signaller, camera, sound, sink, encoder, .. } = parts;
+    let mut live = Live { settings, log, encode: args.encode, encoder, sink };
     let sound = sound.map(|sound| Rc::new(RefCell::new(sound)));
     let on_start = {
         let (sound, status) = (sound.clone(), status.clone());
@@ -51,7 +51,13 @@ pub fn run(args: &Args) -> Result<(), ProducerError> {
         }
     };
     let sources = Sources { spec: args.video, camera, sound, status };
-    let ended = run::run(&pipeline, on_start, move |message, end| sources.heard(message, end));
+    let ended = run::run(&pipeline, on_start, move |message, end| {
+        if run::is_reload(message) {
+            live.reload();
+            return true;
+        }
+        sources.heard(message, end)
+    });
     peer::say_goodbye(&signaller);
     ended.map_err(ProducerError::Run)
 }
@@ -112,9 +118,6 @@ impl Sources {
 /// Why nothing is published.
 #[derive(Debug, thiserror::Error)]
 pub enum ProducerError {
-    /// Both sources are `none`.
-    #[error("--video none and --audio none leave nothing to send")]
-    Nothing,
     /// The pipeline cannot be built.
     #[error(transparent)]
     Element(#[from] ElementError),
@@ -128,7 +131,7 @@ impl ProducerError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Element(ElementError::NothingFound(_)) | Self::Run(_) => 1,
-            Self::Nothing | Self::Element(_) => 2,
+            Self::Element(_) => 2,
         }
     }
 }

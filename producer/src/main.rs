@@ -1,22 +1,15 @@
-//! `intercom-producer`: command line → pipeline → exit code.
+//! `intercom-producer`: settings → pipeline → exit code.
 
-use std::process::ExitCode;
+use intercom_producer::args::{Args, PROGRAM};
+use intercom_settings::fail;
 
-use intercom_media::cli;
-use intercom_producer::args::Args;
-
-fn main() -> ExitCode {
-    let args: Args = cli::parse();
-    args.server.start_log();
+fn main() {
+    let (args, settings) = PROGRAM.start(Args::accept);
+    let log = args.server.log.start();
     if let Err(error) = intercom_media::init() {
-        eprintln!("error: {error}");
-        return ExitCode::from(1);
+        fail(&error, 1);
     }
-    match intercom_producer::run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.code())
-        }
+    if let Err(error) = intercom_producer::run(&args, settings, log) {
+        fail(&error, error.code());
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Parts {
     pub(crate) camera: Option<gst::Bin>,
     pub(crate) sound: Option<Sound>,
     pub(crate) sink: gst::Element,
+    /// That of all viewers, if they share one.
+    pub(crate) encoder: Option<Encoder>,
     /// Where something passes as long as the source lives.
     pub(crate) heartbeat: Option<gst::Pad>,
 }
@@ -65,7 +67,7 @@ pub(crate) fn build(args: &Args) -> Result<Parts, ElementError> {
     let (sound, last) = sound.unzip();
     let source = camera.as_ref().map(Cast::upcast_ref::<gst::Element>).or(last.as_ref());
     let heartbeat = source.and_then(|source| source.static_pad("src"));
-    Ok(Parts { pipeline, signaller, camera, sound, sink, heartbeat })
+    Ok(Parts { pipeline, signaller, camera, sound, sink, encoder, heartbeat })
 }
 
 /// Adds the camera and, if it is shared, the encoder. Returns the queue before the sink.
