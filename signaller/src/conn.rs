@@ -38,6 +38,8 @@ pub struct Timing {
     pub ping: Duration,
     /// For the peer's system to take what is written.
     pub write: Duration,
+    /// For a connection that is no WebSocket to ask, and as long again to take its last answer.
+    pub visit: Duration,
     /// From one look at the certificate's files and this machine's addresses to the next.
     pub certificate: Duration,
 }
@@ -47,6 +49,7 @@ impl Default for Timing {
         Self {
             ping: Duration::from_secs(25),
             write: Duration::from_secs(25),
+            visit: Duration::from_secs(60),
             certificate: Duration::from_secs(60),
         }
     }

@@ -45,6 +45,7 @@ pub use listen::tls::{Identity, TlsError, What};
 use certificate::Certificate;
 use hub_task::HubHandle;
 use link::{Link, Side};
+use listen::Visits;
 use listen::admission::Policy;
 use listen::upgrade::{self, NoUpgrade, Upgrades};
 use room::Room;
@@ -136,10 +137,12 @@ impl Server {
             policy,
             room,
         };
-        server
-            .add("https", config.listen, main, |main| listen::serve_main(main, tls, app.clone()))?;
+        let visits = Visits::new(config.timing.visit);
+        server.add("https", config.listen, main, |main| {
+            listen::serve_main(main, tls, visits.clone(), app.clone())
+        })?;
         if let (Some(plain), Some(address)) = (plain, config.plain) {
-            server.add("http", address, plain, |plain| listen::serve_plain(plain, app))?;
+            server.add("http", address, plain, |plain| listen::serve_plain(plain, visits, app))?;
         }
         Ok(server)
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use common::{Client, Stranger, config, http, tcp};
 use intercom_signaller::{CertificateError, Identity, Level, Server, StartError, TlsError};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
-use tokio::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: door.local:8443";
@@ -131,13 +132,53 @@ async fn slow_strangers_are_dropped() {
     let server = Stranger::start().await;
     let start = Instant::now();
     let (mut silent, mut half) = (tcp(server.main()).await, tcp(server.plain()).await);
-    tokio::io::AsyncWriteExt::write_all(&mut half, b"GET / HTTP/1.1\r\nHo").await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nHo").await.unwrap();
     let mut rest = Vec::new();
     let _ = silent.read_to_end(&mut rest).await;
     let _ = half.read_to_end(&mut rest).await;
     let waited = start.elapsed();
     assert!(waited > Duration::from_secs(4) && waited < Duration::from_secs(8), "{waited:?}");
     server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn who_never_reads_the_answers_does_not_keep_the_socket() {
+    let server = Stranger::start_with(|config| {
+        config.timing.visit = Duration::from_millis(300);
+    })
+    .await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut socket = socket.connect(server.main()).await.unwrap();
+    let asks =
+        async { while socket.write_all(b"GET /ca HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok() {} };
+    timeout(Duration::from_secs(10), asks).await.expect("it is still connected");
+}
+
+#[tokio::test]
+async fn newcomers_wait_while_very_many_say_nothing() {
+    let server = Stranger::start().await;
+    let mut silent = Vec::new();
+    for _ in 0..256 {
+        silent.push(tcp(server.main()).await);
+    }
+    let start = Instant::now();
+    let answer = http(tcp(server.main()).await, "GET /ca HTTP/1.1\r\nHost: x").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let waited = start.elapsed();
+    assert!(waited > Duration::from_secs(3) && waited < Duration::from_secs(8), "{waited:?}");
+}
+
+#[tokio::test]
+async fn websockets_are_no_visitors() {
+    let server = Stranger::start().await;
+    let mut peers = Vec::new();
+    for _ in 0..256 {
+        peers.push(server.client().await);
+    }
+    let start = Instant::now();
+    server.is_unharmed().await;
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 }
 
 async fn start_error(change: impl FnOnce(&mut intercom_signaller::Config)) -> StartError {

@@ -1,7 +1,9 @@
 //! Sockets: bind, accept, tell TLS from plain, and serve HTTP/1.1 on what comes out.
 //!
 //! What a request is answered is not decided here, except for WebSocket upgrades
-//! ([`upgrade`], [`admission`]). Nothing in the accept loop waits for a client.
+//! ([`upgrade`], [`admission`]). Nothing in the accept loop waits for one client; when there are
+//! very many that are no WebSockets, newcomers wait until one of them has gone or has become one,
+//! and each of them goes soon.
 
 pub(crate) mod admission;
 pub(crate) mod bind;
@@ -11,6 +13,7 @@ pub(crate) mod upgrade;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +25,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, timeout};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, error};
 
@@ -32,12 +36,29 @@ use crate::link::{Link, Side};
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The longest request head, in bytes.
 const MAX_HEAD_LEN: usize = 16 * 1024;
+/// How many connections may be no WebSockets (yet) at a time.
+const VISITORS: usize = 256;
 /// How long to leave the queue of the system alone when no more sockets can be had.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 /// That there are none is said, but not each time.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// The first byte of every TLS connection: a handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Connections that are no WebSockets (yet).
+#[derive(Clone, Debug)]
+pub(crate) struct Visits {
+    seats: Arc<Semaphore>,
+    /// How long one may ask, and then how long it may take its last answer.
+    life: Duration,
+}
+
+impl Visits {
+    /// One for all listeners together.
+    pub(crate) fn new(life: Duration) -> Self {
+        Self { seats: Arc::new(Semaphore::new(VISITORS)), life }
+    }
+}
 
 /// Answers a request.
 pub(crate) trait App: Clone + Send + Sync + 'static {
@@ -50,21 +71,26 @@ pub(crate) trait App: Clone + Send + Sync + 'static {
 }
 
 /// The main port: TLS or plain by the first byte.
-pub(crate) async fn serve_main(listener: TcpListener, tls: Arc<ServerConfig>, app: impl App) {
-    accept_all(&listener, |socket| {
+pub(crate) async fn serve_main(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    visits: Visits,
+    app: impl App,
+) {
+    accept_all(&listener, &visits, |socket| {
         let (tls, app) = (TlsAcceptor::from(Arc::clone(&tls)), app.clone());
-        async move { serve_by_first_byte(socket, tls, app).await }
+        serve_by_first_byte(socket, tls, visits.life, app)
     })
     .await;
 }
 
 /// A port without TLS.
-pub(crate) async fn serve_plain(listener: TcpListener, app: impl App) {
-    accept_all(&listener, |socket| {
+pub(crate) async fn serve_plain(listener: TcpListener, visits: Visits, app: impl App) {
+    accept_all(&listener, &visits, |socket| {
         let app = app.clone();
         async move {
             let link = link(Side::Plain, &socket)?;
-            serve_http(socket, link, app).await;
+            serve_http(socket, link, visits.life, app).await;
             Ok(())
         }
     })
@@ -72,12 +98,12 @@ pub(crate) async fn serve_plain(listener: TcpListener, app: impl App) {
 }
 
 /// Accepts for ever, each socket into a task of its own.
-async fn accept_all<F>(listener: &TcpListener, serve: impl Fn(TcpStream) -> F)
+async fn accept_all<F>(listener: &TcpListener, visits: &Visits, serve: impl Fn(TcpStream) -> F)
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
     let mut said: Option<Instant> = None;
-    loop {
+    while let Ok(seat) = Arc::clone(&visits.seats).acquire_owned().await {
         match listener.accept().await {
             Ok((socket, _)) => {
                 let served = serve(socket);
@@ -85,6 +111,7 @@ where
                     if let Err(error) = served.await {
                         debug!(%error, "socket dropped");
                     }
+                    drop(seat);
                 });
             }
             Err(error) if is_exhaustion(&error) => {
@@ -96,7 +123,7 @@ where
                     );
                 }
                 // Nothing tells when one becomes free.
-                tokio::time::sleep(OUT_OF_SOCKETS).await;
+                sleep(OUT_OF_SOCKETS).await;
             }
             Err(error) => debug!(%error, "a connection was gone before it was accepted"),
         }
@@ -108,7 +135,12 @@ fn is_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
 }
 
-async fn serve_by_first_byte(socket: TcpStream, tls: TlsAcceptor, app: impl App) -> io::Result<()> {
+async fn serve_by_first_byte(
+    socket: TcpStream,
+    tls: TlsAcceptor,
+    life: Duration,
+    app: impl App,
+) -> io::Result<()> {
     let mut first = [0];
     if timeout(DEADLINE, socket.peek(&mut first)).await?? == 0 {
         return Ok(()); // came and went
@@ -116,10 +148,10 @@ async fn serve_by_first_byte(socket: TcpStream, tls: TlsAcceptor, app: impl App)
     if first[0] == TLS_HANDSHAKE {
         let link = link(Side::Tls, &socket)?;
         let socket = timeout(DEADLINE, tls.accept(socket)).await??;
-        serve_http(socket, link, app).await;
+        serve_http(socket, link, life, app).await;
     } else {
         let link = link(Side::MainPlain, &socket)?;
-        serve_http(socket, link, app).await;
+        serve_http(socket, link, life, app).await;
     }
     Ok(())
 }
@@ -129,7 +161,8 @@ fn link(side: Side, socket: &TcpStream) -> io::Result<Link> {
     Ok(Link::new(side, socket.local_addr()?, socket.peer_addr()?))
 }
 
-async fn serve_http<S>(socket: S, link: Link, app: impl App)
+/// Until it has become a WebSocket, has gone, or has had its time.
+async fn serve_http<S>(socket: S, link: Link, life: Duration, app: impl App)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -137,14 +170,23 @@ where
         let app = app.clone();
         async move { Ok::<_, Infallible>(app.answer(link, request).await) }
     });
-    let served = hyper::server::conn::http1::Builder::new()
+    let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(DEADLINE)
         .max_buf_size(MAX_HEAD_LEN)
         .serve_connection(TokioIo::new(socket), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        debug!(%error, "HTTP connection ended");
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => Ok(served),
+        () = sleep(life) => {
+            connection.as_mut().graceful_shutdown();
+            timeout(life, connection).await
+        }
+    };
+    match served {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "HTTP connection ended"),
+        Err(_) => debug!("HTTP connection dropped: it does not take its answer"),
     }
 }
