@@ -17,9 +17,6 @@ use crate::{Fault, Program};
 /// Nobody has more to set, and a device file has no end.
 const MAX_LEN: u64 = 1024 * 1024;
 
-/// How like a key a word must be to be taken for it, 0 to 1.
-const LIKENESS: f64 = 0.75;
-
 /// Where the file is looked for, in words.
 pub(crate) fn usual(program: &Program) -> String {
     let name = name(program);
@@ -94,9 +91,10 @@ fn line(text: &str, at: usize) -> usize {
 }
 
 fn unknown(program: &Program, key: &str, settings: &BTreeMap<&str, &Arg>) -> String {
-    let likeness = |other: &str| strsim::jaro_winkler(&key.replace('-', "_"), other);
-    let nearest = settings.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match nearest.filter(|nearest| likeness(nearest) >= LIKENESS) {
+    let word = key.replace('-', "_");
+    let typos = |other: &str| strsim::damerau_levenshtein(&word, other);
+    let nearest = settings.keys().min_by_key(|other| typos(other));
+    match nearest.filter(|nearest| typos(nearest) <= (word.len() / 3).max(1)) {
         Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
         None => format!("unknown key {key:?}; `{} config print` prints all keys", program.name),
     }

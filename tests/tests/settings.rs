@@ -14,6 +14,8 @@ use tempfile::TempDir;
 /// A program, its sample file, and settings whose default is this machine's own.
 const PROGRAMS: &[(&str, &str, &[&str])] = &[
     ("intercom-signaller", "signaller/signaller.toml", &[]),
+    ("intercom-producer", "producer/producer.toml", &["name"]),
+    ("intercom-consumer", "consumer/consumer.toml", &[]),
 ];
 
 /// Of settings that exclude each other, all but one.
@@ -64,7 +66,8 @@ fn samples_can_be_used_whole() {
         let settings = Sample::read(sample).0.into_iter();
         let settings: BTreeMap<_, _> =
             settings.filter(|(key, _)| !RIVALS.contains(&key.as_str())).collect();
-        let text: String = settings.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        let text: String =
+            settings.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
         let file = dir.path().join("settings.toml");
         fs::write(&file, &text).unwrap();
         let first = run(program, dir.path(), &["--config", file.to_str().unwrap()], None);
@@ -73,7 +76,9 @@ fn samples_can_be_used_whole() {
         let second = run(program, dir.path(), &["--config", file.to_str().unwrap()], None);
         let values = |output: &Output| -> Vec<_> {
             let printed = printed(output).into_iter().filter(|(_, value)| value.is_some());
-            printed.map(|(key, value)| (key, value.unwrap().split(" # ").next().unwrap().to_owned())).collect()
+            printed
+                .map(|(key, value)| (key, value.unwrap().split(" # ").next().unwrap().to_owned()))
+                .collect()
         };
         assert_eq!(values(&first), values(&second), "{program}");
         assert_eq!(values(&first).len(), settings.len(), "{program}");
@@ -92,7 +97,10 @@ fn a_mistake_in_a_file_is_one_line_and_code_2() {
                 .output()
                 .unwrap();
             let error = String::from_utf8(output.stderr).unwrap();
-            let line = format!("error: {}:3: unknown key \"lgo\"; did you mean \"log\"?\n", file.display());
+            let line = format!(
+                "error: {}:3: unknown key \"lgo\"; did you mean \"log\"?\n",
+                file.display()
+            );
             assert_eq!((error, output.status.code()), (line, Some(2)), "{program}");
             assert!(output.stdout.is_empty());
         }
@@ -123,14 +131,13 @@ impl Sample {
 
 /// Runs `config print` in this directory, with at most one variable.
 fn run(program: &str, dir: &Path, args: &[&str], variable: Option<(&str, &str)>) -> Output {
-    let output = command(program, dir)
-        .args(["config", "print"])
-        .args(args)
-        .envs(variable)
-        .output()
-        .unwrap();
+    let output =
+        command(program, dir).args(["config", "print"]).args(args).envs(variable).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && error.is_empty(), "{program} {args:?} {variable:?}: {error}");
+    assert!(
+        output.status.success() && error.is_empty(),
+        "{program} {args:?} {variable:?}: {error}"
+    );
     output
 }
 
