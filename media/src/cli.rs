@@ -18,7 +18,7 @@ pub struct ServerArgs {
     )]
     pub server: Server,
     /// The CA that the signaller's certificate must come from (PEM); without it, the system's.
-    #[arg(long, value_name = "FILE", env = "INTERCOM_CA", value_parser = readable)]
+    #[arg(long, value_name = "FILE", env = "INTERCOM_CA", value_parser = certificates)]
     pub ca: Option<PathBuf>,
     /// STUN server, stun://HOST:PORT; none is needed inside one network.
     #[arg(long, value_name = "URL", env = "INTERCOM_STUN_SERVER", value_parser = stun)]
@@ -67,11 +67,17 @@ pub fn printable(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
-fn readable(text: &str) -> Result<PathBuf, String> {
-    match std::fs::File::open(text) {
-        Ok(_) => Ok(text.into()),
+/// Whether a certificate in it is a good one is the client's to say.
+fn certificates(text: &str) -> Result<PathBuf, String> {
+    match std::fs::read(text) {
+        Ok(pem) if contains(&pem, b"-----BEGIN CERTIFICATE-----") => Ok(text.into()),
+        Ok(_) => Err("holds no certificate (-----BEGIN CERTIFICATE-----)".into()),
         Err(error) => Err(format!("cannot be read: {error}")),
     }
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part == word)
 }
 
 fn stun(text: &str) -> Result<String, String> {

@@ -35,10 +35,17 @@ pub fn fragment(text: &str) -> Result<gst::Bin, ElementError> {
     let flags = gst::ParseFlags::FATAL_ERRORS;
     gst::parse::bin_from_description_full(text, true, Some(&mut context), flags)
         .map(|element| element.downcast::<gst::Bin>().unwrap_or_default())
-        .map_err(|error| match context.missing_elements().first() {
-            Some(name) => ElementError::missing(name),
-            None => ElementError::Fragment { text: text.into(), error: error.message().into() },
+        .map_err(|error| match (error.kind(), context.missing_elements().first()) {
+            // An element whose property is wrong is called missing, too.
+            (Some(gst::ParseError::NoSuchElement), Some(name)) => ElementError::missing(name),
+            _ => ElementError::Fragment { text: text.into(), error: error.message().into() },
         })
+}
+
+/// Whether raw media of this kind, `video` or `audio`, can pass a pad.
+pub(crate) fn carries_raw(pad: &gst::Pad, kind: &str) -> bool {
+    let raw = gst::Caps::builder(format!("{kind}/x-raw")).any_features().build();
+    pad.query_caps(Some(&raw)).can_intersect(&raw)
 }
 
 /// Adds the elements to the bin and links them in this order.
@@ -111,6 +118,16 @@ pub enum ElementError {
         text: String,
         /// `source` or `sink`.
         end: &'static str,
+    },
+    /// A `launch:` text for something else.
+    #[error("launch:{text} does not {deal} raw {kind}")]
+    Media {
+        /// What was written.
+        text: String,
+        /// `deliver` or `take`.
+        deal: &'static str,
+        /// `video` or `audio`.
+        kind: &'static str,
     },
     /// A file that is to be played.
     #[error("{spec} cannot be read: {reason}")]

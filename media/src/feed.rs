@@ -300,11 +300,21 @@ impl Play {
         player.deliver(&self.source, &self.frames, reporter.clone());
         player.report(&reporter, self.form);
         let clock = self.source.upgrade().and_then(|source| source.clock());
-        if !player.start(clock.as_ref()) {
-            // Behind what the part that failed says: that knows more.
-            reporter.say(Event::Failed("it cannot be opened".into()));
+        if player.start(clock.as_ref()) { self.follow(&player) } else { self.not_started() }
+    }
+
+    /// The part that failed may say why a moment later.
+    fn not_started(&self) -> Ending {
+        loop {
+            match self.events.recv_timeout(FIRST_PAUSE) {
+                Ok((_, Event::Stop)) => return Ending::Stop,
+                Ok((attempt, Event::Failed(reason))) if attempt == self.attempt => {
+                    return Ending::Failed(reason);
+                }
+                Ok(_) => {}
+                Err(_) => return Ending::Failed("it cannot be opened".into()),
+            }
         }
-        self.follow(&player)
     }
 
     fn follow(&mut self, player: &Player) -> Ending {

@@ -33,7 +33,7 @@ pub fn video(spec: &VideoSink) -> Result<Option<Sink>, RecordError> {
     let (sink, file) = match spec {
         VideoSink::None => return Ok(None),
         VideoSink::File(path) => into_file(Output::video(path)?),
-        VideoSink::Launch(text) => (open_ended(text)?.upcast(), None),
+        VideoSink::Launch(text) => (open_ended(text, "video")?.upcast(), None),
         VideoSink::Auto => match first_usable(&screens()) {
             Some(sink) => (sink, None),
             None => {
@@ -58,7 +58,7 @@ pub fn audio(spec: &AudioSink, volume: f64) -> Result<Option<Sink>, RecordError>
     let (sink, file) = match spec {
         AudioSink::None => return Ok(None),
         AudioSink::File(path) => into_file(Output::audio(path)?),
-        AudioSink::Launch(text) => (open_ended(text)?.upcast(), None),
+        AudioSink::Launch(text) => (open_ended(text, "audio")?.upcast(), None),
         AudioSink::Auto => match first_usable(LOUDSPEAKERS) {
             Some(sink) => (sink, None),
             None => {
@@ -101,13 +101,16 @@ fn into_file(file: Output) -> (gst::Element, Option<Output>) {
     (file.element(), Some(file))
 }
 
-/// The whole text as a bin with one open sink pad.
-fn open_ended(text: &str) -> Result<gst::Bin, ElementError> {
+/// The whole text as a bin with one open sink pad, for raw media of this kind.
+fn open_ended(text: &str, kind: &'static str) -> Result<gst::Bin, ElementError> {
     let sink = element::fragment(text)?;
-    if sink.sink_pads().len() == 1 && sink.src_pads().is_empty() {
-        return Ok(sink);
+    match &sink.sink_pads()[..] {
+        [pad] if sink.src_pads().is_empty() && element::carries_raw(pad, kind) => Ok(sink),
+        [_] if sink.src_pads().is_empty() => {
+            Err(ElementError::Media { text: text.into(), deal: "take", kind })
+        }
+        _ => Err(ElementError::NoPad { text: text.into(), end: "sink" }),
     }
-    Err(ElementError::NoPad { text: text.into(), end: "sink" })
 }
 
 /// The first of these that opens. GStreamer's own `autovideosink` is not asked: it tries every

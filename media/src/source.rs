@@ -88,7 +88,7 @@ pub fn video(spec: &VideoSource, size: Size) -> Result<Option<gst::Bin>, Element
         VideoSource::Image(path) => feed(&bin, Origin::Image(path.clone()), size)?,
         VideoSource::Rtsp(url) => feed(&bin, Origin::Camera(url.clone()), size)?,
         VideoSource::Launch(text) => {
-            let source = open_ended(text)?;
+            let source = open_ended(text, "video")?;
             bin.add(&source).map_err(|_| ElementError::Link)?;
             let head = fit(&bin, size)?;
             source.link(&head).map_err(|_| ElementError::Link)?;
@@ -112,7 +112,7 @@ pub fn audio(spec: &AudioSource) -> Result<Option<gst::Bin>, ElementError> {
         AudioSource::Pulse(name) => microphone("pulsesrc", name.as_deref())?,
         AudioSource::Pipewire(name) => pipewire(name.as_deref())?,
         AudioSource::File(clip) => feed::source(Origin::Clip(clip.clone()), Form::Sound)?,
-        AudioSource::Launch(text) => open_ended(text)?.upcast(),
+        AudioSource::Launch(text) => open_ended(text, "audio")?.upcast(),
     };
     let bin = gst::Bin::with_name("microphone");
     let filter = element::caps_filter(&audio_caps())?;
@@ -144,13 +144,16 @@ fn announce_end(bin: &gst::Bin, then: gst::PadProbeReturn) {
     });
 }
 
-/// The whole text as a bin with one open source pad.
-fn open_ended(text: &str) -> Result<gst::Bin, ElementError> {
+/// The whole text as a bin with one open source pad, for raw media of this kind.
+fn open_ended(text: &str, kind: &'static str) -> Result<gst::Bin, ElementError> {
     let source = element::fragment(text)?;
-    if source.src_pads().len() == 1 && source.sink_pads().is_empty() {
-        return Ok(source);
+    match &source.src_pads()[..] {
+        [pad] if source.sink_pads().is_empty() && element::carries_raw(pad, kind) => Ok(source),
+        [_] if source.sink_pads().is_empty() => {
+            Err(ElementError::Media { text: text.into(), deal: "deliver", kind })
+        }
+        _ => Err(ElementError::NoPad { text: text.into(), end: "source" }),
     }
-    Err(ElementError::NoPad { text: text.into(), end: "source" })
 }
 
 fn test_picture(pattern: Option<&str>) -> Result<gst::Element, ElementError> {

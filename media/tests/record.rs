@@ -19,6 +19,10 @@ const VP8: &str = "videotestsrc num-buffers=VIDEO ! video/x-raw,width=320,height
 const H264: &str = "videotestsrc num-buffers=VIDEO ! video/x-raw,width=320,height=240,framerate=30/1 ! \
                     x264enc tune=zerolatency key-int-max=30 ! \
                     video/x-h264,profile=constrained-baseline ! rtph264pay config-interval=-1";
+const VP9: &str = "videotestsrc num-buffers=VIDEO ! video/x-raw,width=320,height=240,framerate=30/1 ! \
+                   vp9enc deadline=1 cpu-used=8 keyframe-max-dist=30 ! rtpvp9pay";
+const AV1: &str = "videotestsrc num-buffers=VIDEO ! video/x-raw,width=320,height=240,framerate=30/1 ! \
+                   av1enc usage-profile=realtime cpu-used=10 keyframe-max-dist=30 ! av1parse ! rtpav1pay";
 const OPUS: &str = "audiotestsrc num-buffers=AUDIO samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=2 ! \
                     audioconvert ! opusenc ! rtpopuspay";
 
@@ -30,7 +34,7 @@ struct Bench {
 
 impl Bench {
     fn new(recording: &Recording, tracks: &[(&str, String)]) -> Self {
-        gst::init().unwrap();
+        intercom_media::init().unwrap();
         let pipeline = gst::Pipeline::new();
         for (codec, line) in tracks {
             let codec = Received::from_rtp(codec).unwrap();
@@ -93,6 +97,11 @@ fn both_tracks_are_in_the_file_and_it_has_a_duration() {
         ("a.mkv", track("VP8", VP8, 4)),
         ("b.mkv", track("H264", H264, 4)),
         ("c.mp4", track("H264", H264, 4)),
+        ("d.mkv", track("VP9", VP9, 4)),
+        ("e.webm", track("VP9", VP9, 4)),
+        ("f.webm", track("AV1", AV1, 4)),
+        ("g.mp4", track("AV1", AV1, 4)),
+        ("h.mkv", track("AV1", AV1, 4)),
     ] {
         let path = dir.path().join(name);
         let recording = Recording::create(&path).unwrap();
@@ -192,4 +201,6 @@ fn containers_hold_what_players_expect() {
     assert!(Container::Matroska.holds(Received::Vp8));
     assert!(Container::Mp4.holds(Received::H264));
     assert!(!Container::Mp4.holds(Received::Vp8));
+    assert!(Container::Webm.holds(Received::Av1) && Container::Mp4.holds(Received::Av1));
+    assert!(!Container::Webm.holds(Received::H264));
 }
