@@ -16,6 +16,8 @@ mod listen;
 mod room;
 pub mod run;
 mod service;
+#[allow(dead_code, unused_imports, reason = "nobody logs in yet")]
+mod store;
 
 use std::fmt;
 use std::io;
@@ -41,6 +43,7 @@ pub use conn::{MAX_MESSAGE_LEN, Timing};
 pub use hub_task::Counts;
 pub use listen::admission::Level;
 pub use listen::tls::{Identity, TlsError, What};
+pub use store::OpenError;
 
 use certificate::Certificate;
 use hub_task::HubHandle;

@@ -1,0 +1,273 @@
+//! What accounts log in with besides passwords: tokens of devices and programs, and web sessions.
+//!
+//! Both share one row of numbers, so that one number says what to cut.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use signaller_core::{AccountName, CredentialId, Kind};
+
+use super::Store;
+use super::accounts::{AccountError, id_of};
+use super::db::{Broken, millis, now};
+use super::record::{Action, Actor, Event, Job, write_event};
+use super::secret::Purpose;
+use super::words::kind;
+
+/// A web session that is not used for so long ends.
+pub(super) const SESSION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How exactly the time of the last use is kept.
+const USE_GRAIN: Duration = Duration::from_secs(60);
+/// Of one account; the least used goes.
+const MAX_SESSIONS: i64 = 100;
+const MAX_TOKENS: i64 = 100;
+
+/// Somebody who showed a good token or web session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Credential {
+    /// Which one.
+    pub(crate) id: CredentialId,
+    /// Whose.
+    pub(crate) account: AccountName,
+    /// What its owner is.
+    pub(crate) kind: Kind,
+}
+
+/// What it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CredentialKind {
+    /// Of a device or a program; shown in a header or a path.
+    Token,
+    /// Of a browser, in a cookie, or of a connection that logged in with a password.
+    Session,
+}
+
+/// What is told of a credential; never its secret, which is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Which one.
+    pub(crate) id: CredentialId,
+    /// What it is.
+    pub(crate) kind: CredentialKind,
+    /// Whose.
+    pub(crate) account: AccountName,
+    /// What its owner calls it.
+    pub(crate) name: Option<String>,
+    /// Milliseconds since 1970.
+    pub(crate) created: i64,
+    /// The same; `None` for never.
+    pub(crate) expires: Option<i64>,
+    /// The same, to the minute; `None` for not yet.
+    pub(crate) used: Option<i64>,
+}
+
+/// Why there is no new one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CredentialError {
+    /// For nobody.
+    #[error("there is no account {0}")]
+    NoSuchAccount(AccountName),
+    /// Somebody forgets to revoke.
+    #[error("{0} has {MAX_TOKENS} tokens already; revoke some")]
+    TooMany(AccountName),
+    /// The database.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+impl From<AccountError> for CredentialError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::NoSuch(name) => Self::NoSuchAccount(name),
+            AccountError::Broken(broken) => Self::Broken(broken),
+            other => Self::Broken(sqlx::Error::Protocol(other.to_string()).into()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for CredentialError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl CredentialKind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Session => "session",
+        }
+    }
+
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Token => Purpose::Token,
+            Self::Session => Purpose::Session,
+        }
+    }
+}
+
+impl Store {
+    /// A new token. This is the only time that it is known.
+    pub(crate) async fn create_token(
+        &self,
+        account: &AccountName,
+        name: Option<&str>,
+        life: Option<Duration>,
+        by: &Actor,
+    ) -> Result<(CredentialId, SecretString), CredentialError> {
+        self.create(CredentialKind::Token, account, name, life, by).await
+    }
+
+    /// A web session for somebody who has just logged in; `name` tells people which browser.
+    pub(crate) async fn open_session(
+        &self,
+        account: &AccountName,
+        name: Option<&str>,
+        by: &Actor,
+    ) -> Result<(CredentialId, SecretString), CredentialError> {
+        self.create(CredentialKind::Session, account, name, Some(SESSION_LIFE), by).await
+    }
+
+    /// Whose token this is; `None` for an expired or unknown one.
+    pub(crate) async fn token(&self, secret: &str) -> Result<Option<Credential>, Broken> {
+        self.find(CredentialKind::Token, secret).await
+    }
+
+    /// Whose web session this is. Using it prolongs it.
+    pub(crate) async fn session(&self, secret: &str) -> Result<Option<Credential>, Broken> {
+        self.find(CredentialKind::Session, secret).await
+    }
+
+    /// Tokens and web sessions of one account, or of all, oldest first.
+    pub(crate) async fn credentials(
+        &self,
+        of: Option<&AccountName>,
+    ) -> Result<Vec<Listing>, Broken> {
+        type Row = (i64, String, String, Option<String>, i64, Option<i64>, Option<i64>);
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT c.id, c.kind, a.name, c.name, c.created, c.expires, c.used
+             FROM credentials c JOIN accounts a ON a.id = c.account
+             WHERE (?1 IS NULL OR a.name = ?1) AND (c.expires IS NULL OR c.expires > ?2)
+             ORDER BY c.id",
+        )
+        .bind(of.map(AccountName::as_str))
+        .bind(now())
+        .fetch_all(&self.db().quick)
+        .await?;
+        let listings = rows.into_iter().filter_map(|row| {
+            let (id, kind, account, name, created, expires, used) = row;
+            let kind = match kind.as_str() {
+                "token" => CredentialKind::Token,
+                _ => CredentialKind::Session,
+            };
+            let account = AccountName::parse(&account).ok()?;
+            Some(Listing { id: CredentialId(id), kind, account, name, created, expires, used })
+        });
+        Ok(listings.collect())
+    }
+
+    /// Revokes a token or ends a web session; whether there was one, of that account if one is
+    /// named.
+    pub(crate) async fn revoke(
+        &self,
+        id: CredentialId,
+        of: Option<&AccountName>,
+        by: &Actor,
+    ) -> Result<bool, Broken> {
+        let mut tx = self.db().begin_sure().await?;
+        let row: Option<(String, String)> = sqlx::query_as(
+            "SELECT c.kind, a.name FROM credentials c JOIN accounts a ON a.id = c.account
+             WHERE c.id = ?1 AND (?2 IS NULL OR a.name = ?2)",
+        )
+        .bind(id.0)
+        .bind(of.map(AccountName::as_str))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some((kind, account)) = row else { return Ok(false) };
+        sqlx::query("DELETE FROM credentials WHERE id = ?").bind(id.0).execute(&mut *tx).await?;
+        let action = if kind == "token" { Action::RevokeToken } else { Action::Logout };
+        let event = Event::new(by, action).of(&account).with(&format!("{kind} {}", id.0));
+        write_event(&mut tx, &event, now()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn create(
+        &self,
+        kind: CredentialKind,
+        account: &AccountName,
+        name: Option<&str>,
+        life: Option<Duration>,
+        by: &Actor,
+    ) -> Result<(CredentialId, SecretString), CredentialError> {
+        let (secret, hash) = kind.purpose().draw().map_err(Broken::from)?;
+        let mut tx = self.db().begin_sure().await?;
+        let owner = id_of(&mut tx, account).await?;
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM credentials WHERE account = ? AND kind = ?")
+                .bind(owner)
+                .bind(kind.word())
+                .fetch_one(&mut *tx)
+                .await?;
+        match kind {
+            CredentialKind::Token if count >= MAX_TOKENS => {
+                return Err(CredentialError::TooMany(account.clone()));
+            }
+            CredentialKind::Session if count >= MAX_SESSIONS => {
+                sqlx::query(
+                    "DELETE FROM credentials WHERE id = (SELECT id FROM credentials
+                     WHERE account = ? AND kind = 'session' ORDER BY used, id LIMIT 1)",
+                )
+                .bind(owner)
+                .execute(&mut *tx)
+                .await?;
+            }
+            _ => {}
+        }
+        let now = now();
+        let used = (kind == CredentialKind::Session).then_some(now);
+        let done = sqlx::query(
+            "INSERT INTO credentials (account, kind, name, secret, created, expires, used)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(owner)
+        .bind(kind.word())
+        .bind(name)
+        .bind(hash)
+        .bind(now)
+        .bind(life.map(|life| now.saturating_add(millis(life))))
+        .bind(used)
+        .execute(&mut *tx)
+        .await?;
+        let id = CredentialId(done.last_insert_rowid());
+        if kind == CredentialKind::Token {
+            let event = Event::new(by, Action::CreateToken).of(account).with(&id.0.to_string());
+            write_event(&mut tx, &event, now).await?;
+        }
+        tx.commit().await?;
+        Ok((id, secret))
+    }
+
+    async fn find(&self, kind: CredentialKind, secret: &str) -> Result<Option<Credential>, Broken> {
+        let Some(hash) = kind.purpose().hash(secret) else { return Ok(None) };
+        let now = now();
+        let row: Option<(i64, Option<i64>, String, String)> = sqlx::query_as(
+            "SELECT c.id, c.used, a.name, a.kind
+             FROM credentials c JOIN accounts a ON a.id = c.account
+             WHERE c.secret = ? AND c.kind = ? AND (c.expires IS NULL OR c.expires > ?)",
+        )
+        .bind(hash)
+        .bind(kind.word())
+        .bind(now)
+        .fetch_optional(&self.db().quick)
+        .await?;
+        let Some((id, used, name, owner)) = row else { return Ok(None) };
+        if used.is_none_or(|used| now - used >= millis(USE_GRAIN)) {
+            self.note(Job::Used(CredentialId(id)));
+        }
+        let account = AccountName::parse(&name).ok();
+        let found = account.zip(self::kind(&owner));
+        Ok(found.map(|(account, kind)| Credential { id: CredentialId(id), account, kind }))
+    }
+}

@@ -1,0 +1,422 @@
+//! Writing down what happens: one task takes it from a bounded queue and writes many at once.
+//!
+//! Nobody waits for the disk. When it is too slow for too long, what does not fit into the queue is
+//! lost, and the log says how much.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use signaller_core::{AccountName, CredentialId, EndedCall, Fact, OpenCall, OpenSide, PeerId};
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, interval_at, sleep};
+use tracing::{error, warn};
+
+use super::Store;
+use super::credentials::SESSION_LIFE;
+use super::db::{Broken, Db, millis, now};
+use super::resume::{self, ResumeId};
+use super::words::{reason_word, right_word};
+
+/// What waits to be written.
+const QUEUE: usize = 4096;
+/// What is written at once.
+const BATCH: usize = 256;
+/// Before the next attempt, when the database does not work.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often what is old is removed, and how soon after the start.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+const PURGE_FIRST: Duration = Duration::from_secs(60);
+const AUDIT_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+const CALLS_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Rows of the audit table, however young: some 15 MB.
+const MAX_AUDIT: i64 = 100_000;
+/// The same refusal is written once in this time.
+const REFUSAL_GRAIN: Duration = Duration::from_secs(60);
+
+/// Who does something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Actor {
+    /// Who has the machine: the command line.
+    Owner,
+    /// Somebody without a login.
+    Guest {
+        /// From where.
+        remote: Option<IpAddr>,
+    },
+    /// Somebody with one.
+    Account {
+        /// Who.
+        name: AccountName,
+        /// From where.
+        remote: Option<IpAddr>,
+    },
+}
+
+/// What is done. The words of the audit table are in `word`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Login,
+    Logout,
+    Register,
+    Call,
+    Watch,
+    /// Something that a right was lacking for.
+    Right(signaller_core::Right),
+    AddAccount,
+    RemoveAccount,
+    SetPassword,
+    SetKind,
+    SetLabel,
+    SetRight,
+    CreateToken,
+    RevokeToken,
+    CreateInvite,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    #[default]
+    Done,
+    Refused,
+    /// A call's end.
+    Ended(signaller_core::EndReason),
+}
+
+/// A row of the audit table.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    who: Actor,
+    action: Action,
+    /// To whom, and what, in words.
+    object: Option<String>,
+    outcome: Outcome,
+}
+
+/// Something to be written when there is time.
+#[derive(Debug)]
+pub(super) enum Job {
+    Fact(Fact),
+    Event(Event),
+    Used(CredentialId),
+    ResumeAcknowledged(ResumeId),
+    ResumeSeen(ResumeId),
+    ResumeForgotten(ResumeId),
+    /// Say when all before is written, or could not be.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The way to the task that writes.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    queue: mpsc::Sender<(i64, Job)>,
+    lost: AtomicU64,
+}
+
+impl Event {
+    /// Something that was done.
+    pub(crate) fn new(who: &Actor, action: Action) -> Self {
+        Self { who: who.clone(), action, object: None, outcome: Outcome::Done }
+    }
+
+    /// To this account.
+    pub(crate) fn of(self, object: &(impl ToString + ?Sized)) -> Self {
+        Self { object: Some(object.to_string()), ..self }
+    }
+
+    /// With these words after the object.
+    pub(crate) fn with(mut self, words: &str) -> Self {
+        let object = self.object.get_or_insert_default();
+        object.push_str(if object.is_empty() { "" } else { " " });
+        object.push_str(words);
+        self
+    }
+
+    /// It was not done.
+    pub(crate) fn refused(self) -> Self {
+        Self { outcome: Outcome::Refused, ..self }
+    }
+}
+
+impl Store {
+    /// Takes down what the hub tells. Does not wait.
+    pub(crate) fn record(&self, fact: Fact) {
+        self.note(Job::Fact(fact));
+    }
+
+    /// Adds to the audit table. Does not wait.
+    pub(crate) fn audit(&self, event: Event) {
+        self.note(Job::Event(event));
+    }
+
+    /// Returns when everything recorded before is written, or could not be.
+    pub(crate) async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        if self.0.recorder.queue.send((now(), Job::Flush(done))).await.is_ok() {
+            let _ = written.await; // the task is gone, and with it the runtime
+        }
+    }
+
+    pub(super) fn note(&self, job: Job) {
+        let Recorder { queue, lost } = &self.0.recorder;
+        if queue.try_send((now(), job)).is_err() {
+            if lost.fetch_add(1, Ordering::Relaxed) == 0 {
+                error!("the database is too slow: what happens now is not written down");
+            }
+            return;
+        }
+        match lost.swap(0, Ordering::Relaxed) {
+            0 => {}
+            lost => warn!("the database follows again; {lost} entries were not written down"),
+        }
+    }
+}
+
+impl Recorder {
+    /// Starts the task; it ends with the store.
+    pub(super) fn start(db: Db) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        tokio::spawn(write_all(db, jobs));
+        Self { queue, lost: AtomicU64::new(0) }
+    }
+}
+
+async fn write_all(db: Db, mut jobs: mpsc::Receiver<(i64, Job)>) {
+    let mut purges = interval_at(Instant::now() + PURGE_FIRST, PURGE_EVERY);
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            count = jobs.recv_many(&mut batch, BATCH) => {
+                if count == 0 {
+                    return;
+                }
+                write_batch(&db, &mut batch).await;
+            }
+            _ = purges.tick() => {
+                if let Err(error) = purge(&db, now()).await {
+                    error!("cannot remove what is old: {error}");
+                }
+            }
+        }
+    }
+}
+
+/// Writes it, however long that takes; unless somebody waits for it.
+async fn write_batch(db: &Db, batch: &mut Vec<(i64, Job)>) {
+    let is_waited_for = batch.iter().any(|(_, job)| matches!(job, Job::Flush(_)));
+    let mut complained = false;
+    while let Err(error) = try_batch(db, batch).await {
+        if !complained {
+            error!("cannot write down what happens: {error}");
+            complained = true;
+        }
+        if is_waited_for {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    for (_, job) in batch.drain(..) {
+        if let Job::Flush(done) = job {
+            let _ = done.send(()); // who waited may have given up
+        }
+    }
+}
+
+async fn try_batch(db: &Db, batch: &[(i64, Job)]) -> Result<(), Broken> {
+    let mut tx = db.begin_quick().await?;
+    for (at, job) in batch {
+        write(&mut tx, *at, job).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn write(db: &mut SqliteConnection, at: i64, job: &Job) -> Result<(), sqlx::Error> {
+    match job {
+        Job::Fact(fact) => write_fact(db, at, fact).await,
+        Job::Event(event) => write_event(db, event, at).await,
+        Job::Used(id) => {
+            let sql = "UPDATE credentials SET used = ?1,
+                       expires = CASE kind WHEN 'session' THEN ?2 ELSE expires END
+                       WHERE id = ?3 AND (expires IS NULL OR expires > ?1)";
+            let query = sqlx::query(sql).bind(at).bind(at + millis(SESSION_LIFE)).bind(id.0);
+            query.execute(db).await.map(drop)
+        }
+        Job::ResumeAcknowledged(id) => {
+            let sql = "UPDATE resumes SET previous = NULL, seen = ? WHERE id = ?";
+            sqlx::query(sql).bind(at).bind(id.0).execute(db).await.map(drop)
+        }
+        Job::ResumeSeen(id) => {
+            let sql = "UPDATE resumes SET seen = ? WHERE id = ?";
+            sqlx::query(sql).bind(at).bind(id.0).execute(db).await.map(drop)
+        }
+        Job::ResumeForgotten(id) => {
+            let sql = "DELETE FROM resumes WHERE id = ?";
+            sqlx::query(sql).bind(id.0).execute(db).await.map(drop)
+        }
+        Job::Flush(_) => Ok(()),
+    }
+}
+
+async fn write_fact(db: &mut SqliteConnection, at: i64, fact: &Fact) -> Result<(), sqlx::Error> {
+    match fact {
+        Fact::CallOpen(call) => write_open_call(db, call).await,
+        Fact::CallEnded(call) => write_ended_call(db, at, call).await,
+        Fact::SessionStarted { call: Some(_), .. } => Ok(()), // the call says it
+        Fact::SessionStarted { producer, consumer, call: None, .. } => {
+            let event = Event::new(&actor(consumer.as_ref()), Action::Watch);
+            let event = match producer {
+                Some(name) => event.of(name),
+                None => event.of("(guest)"),
+            };
+            write_event(db, &event, at).await
+        }
+        Fact::Forbidden { asker, of, right } => {
+            let event = Event::new(&actor(asker.as_ref()), Action::Right(*right)).of(of).refused();
+            write_event(db, &event, at).await
+        }
+    }
+}
+
+fn actor(name: Option<&AccountName>) -> Actor {
+    match name {
+        Some(name) => Actor::Account { name: name.clone(), remote: None },
+        None => Actor::Guest { remote: None },
+    }
+}
+
+async fn write_open_call(db: &mut SqliteConnection, call: &OpenCall) -> Result<(), sqlx::Error> {
+    let sessions: Vec<[String; 3]> = call
+        .sessions
+        .iter()
+        .map(|s| [s.session.to_string(), s.producer.to_string(), s.consumer.to_string()])
+        .collect();
+    let mut query =
+        sqlx::query("INSERT OR REPLACE INTO open_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(call.call.to_string());
+    for OpenSide { account, peer, media, attached } in [&call.caller, &call.callee] {
+        let attached: Vec<&str> = attached.iter().map(PeerId::as_str).collect();
+        query = query
+            .bind(account.as_str())
+            .bind(peer.as_str())
+            .bind(i64::from(media.audio) | i64::from(media.video) << 1)
+            .bind(json(&attached));
+    }
+    query.bind(json(&sessions)).execute(db).await.map(drop)
+}
+
+async fn write_ended_call(
+    db: &mut SqliteConnection,
+    at: i64,
+    call: &EndedCall,
+) -> Result<(), sqlx::Error> {
+    let EndedCall { call, caller, callee, rang, talked, reason } = call;
+    let (rang, talked) = (millis(*rang), talked.map(millis));
+    sqlx::query("DELETE FROM open_calls WHERE call = ?")
+        .bind(call.to_string())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "INSERT INTO calls (call, caller, callee, began, rang, talked, reason)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(call.to_string())
+    .bind(caller.as_str())
+    .bind(callee.as_str())
+    .bind(at - rang - talked.unwrap_or_default())
+    .bind(rang)
+    .bind(talked)
+    .bind(reason_word(*reason))
+    .execute(&mut *db)
+    .await?;
+    let event = Event::new(&actor(Some(caller)), Action::Call).of(callee);
+    write_event(db, &Event { outcome: Outcome::Ended(*reason), ..event }, at).await
+}
+
+/// Adds a row; a refusal only if the same one was not written just before.
+pub(super) async fn write_event(
+    db: &mut SqliteConnection,
+    event: &Event,
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    let Event { who, action, object, outcome } = event;
+    let (who, remote) = match who {
+        Actor::Owner => ("(owner)", &None),
+        Actor::Guest { remote } => ("(guest)", remote),
+        Actor::Account { name, remote } => (name.as_str(), remote),
+    };
+    let since = match outcome {
+        Outcome::Refused => at - millis(REFUSAL_GRAIN),
+        _ => i64::MAX,
+    };
+    sqlx::query(
+        "INSERT INTO audit (at, who, remote, action, object, outcome)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM audit
+         WHERE at > ?7 AND who = ?2 AND remote IS ?3 AND action = ?4 AND object IS ?5
+         AND outcome = ?6)",
+    )
+    .bind(at)
+    .bind(who)
+    .bind(remote.map(|remote| remote.to_canonical().to_string()))
+    .bind(action.word())
+    .bind(object.as_deref())
+    .bind(outcome.word())
+    .bind(since)
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Removes what nobody needs any more.
+pub(super) async fn purge(db: &Db, now: i64) -> Result<(), Broken> {
+    let mut tx = db.begin_quick().await?;
+    for (sql, before) in [
+        ("DELETE FROM audit WHERE at < ?", now - millis(AUDIT_LIFE)),
+        ("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", MAX_AUDIT),
+        ("DELETE FROM calls WHERE began < ?", now - millis(CALLS_LIFE)),
+        ("DELETE FROM resumes WHERE seen < ?", now - millis(resume::LIFE)),
+        ("DELETE FROM credentials WHERE expires < ?", now),
+        ("DELETE FROM invites WHERE expires < ?", now),
+    ] {
+        sqlx::query(sql).bind(before).execute(&mut *tx).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+impl Action {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Logout => "logout",
+            Self::Register => "register",
+            Self::Call => "call",
+            Self::Watch => "watch",
+            Self::Right(right) => right_word(right),
+            Self::AddAccount => "account add",
+            Self::RemoveAccount => "account remove",
+            Self::SetPassword => "account passwd",
+            Self::SetKind => "account role",
+            Self::SetLabel => "account label",
+            Self::SetRight => "rights set",
+            Self::CreateToken => "token create",
+            Self::RevokeToken => "token revoke",
+            Self::CreateInvite => "invite create",
+        }
+    }
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Ended(reason) => reason_word(reason),
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default() // texts always have a spelling
+}

@@ -1,0 +1,142 @@
+//! What others changed: the command line, the API, time.
+//!
+//! One task asks SQLite four times a second whether anybody wrote, and if so compares what there is
+//! with what it told. Nobody has to remember to tell anybody.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use signaller_core::{Account, AccountName, CredentialId};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info};
+
+use super::Store;
+use super::accounts::load_numbered;
+use super::db::{Broken, now};
+
+/// How often.
+const EVERY: Duration = Duration::from_millis(250);
+/// Changes that wait for whoever follows them.
+const QUEUE: usize = 64;
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// An account was made, or is other than it was.
+    Account(Account),
+    /// An account is gone.
+    Removed(AccountName),
+    /// A token was revoked, a web session has ended, either has expired.
+    Revoked(CredentialId),
+}
+
+/// What somebody was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Told {
+    accounts: BTreeMap<i64, Account>,
+    /// With the time when it expires.
+    credentials: BTreeMap<CredentialId, Option<i64>>,
+}
+
+struct Eye {
+    db: SqliteConnection,
+    version: i64,
+    told: Told,
+}
+
+impl Store {
+    /// All accounts as they are, and what changes from then on, told within about 300 ms. Ends when
+    /// the receiver is dropped.
+    pub(crate) async fn watch(&self) -> Result<(Vec<Account>, mpsc::Receiver<Change>), Broken> {
+        let mut db = self.db().connect().await?;
+        // Before what it is a version of: a change in between is seen twice rather than never.
+        let version = version(&mut db).await?;
+        let told = Told::now(&mut db).await?;
+        let accounts = told.accounts.values().cloned().collect();
+        let (changes, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(Eye { db, version, told }.watch(changes));
+        Ok((accounts, queue))
+    }
+}
+
+impl Eye {
+    async fn watch(mut self, changes: mpsc::Sender<Change>) {
+        let mut ticks = interval(EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_blind = false;
+        loop {
+            tokio::select! {
+                () = changes.closed() => return,
+                _ = ticks.tick() => {}
+            }
+            match self.look().await {
+                Ok(seen) => {
+                    if std::mem::take(&mut is_blind) {
+                        info!("the database can be read again");
+                    }
+                    for change in seen {
+                        if changes.send(change).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+                Err(error) if !is_blind => {
+                    error!("changes of accounts and tokens are not seen: {error}");
+                    is_blind = true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Vec<Change>, Broken> {
+        let version = version(&mut self.db).await?;
+        if version == self.version && !self.told.has_expired(now()) {
+            return Ok(Vec::new());
+        }
+        let seen = Told::now(&mut self.db).await?;
+        self.version = version;
+        let changes = self.told.changes(&seen);
+        self.told = seen;
+        Ok(changes)
+    }
+}
+
+impl Told {
+    async fn now(db: &mut SqliteConnection) -> Result<Self, Broken> {
+        let mut tx = db.begin().await?;
+        let accounts = load_numbered(&mut tx).await?;
+        let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
+            "SELECT id, expires FROM credentials WHERE expires IS NULL OR expires > ?",
+        )
+        .bind(now())
+        .fetch_all(&mut *tx)
+        .await?;
+        let credentials = rows.into_iter().map(|(id, expires)| (CredentialId(id), expires));
+        Ok(Self { accounts, credentials: credentials.collect() })
+    }
+
+    fn has_expired(&self, now: i64) -> bool {
+        self.credentials.values().flatten().any(|expires| *expires <= now)
+    }
+
+    /// First who is gone, so that a name can be somebody else's at once.
+    fn changes(&self, now: &Self) -> Vec<Change> {
+        let gone = self.accounts.iter().filter(|(id, _)| !now.accounts.contains_key(id));
+        let gone = gone.map(|(_, account)| Change::Removed(account.name.clone()));
+        let revoked = self.credentials.keys().filter(|id| !now.credentials.contains_key(id));
+        let revoked = revoked.map(|id| Change::Revoked(*id));
+        let new =
+            now.accounts.iter().filter(|(id, account)| self.accounts.get(id) != Some(account));
+        let new = new.map(|(_, account)| Change::Account(account.clone()));
+        gone.chain(revoked).chain(new).collect()
+    }
+}
+
+/// Another number after every commit of another connection.
+async fn version(db: &mut SqliteConnection) -> Result<i64, Broken> {
+    Ok(sqlx::query_scalar("PRAGMA data_version").fetch_one(db).await?)
+}
