@@ -16,6 +16,7 @@ mod print;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::exit;
 
@@ -62,6 +63,19 @@ impl Program {
         }
     }
 
+    /// The settings that it would run with if these flags followed its verb.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn settings<C: Parser>(
+        &self,
+        flags: impl IntoIterator<Item = OsString>,
+    ) -> Result<C, Fault> {
+        let words = [Some(self.name), self.verb].into_iter().flatten().map(OsString::from);
+        let merged = layers::merge(self, words.chain(flags).collect(), &variable)?;
+        Ok(merged.settings)
+    }
+
     fn answer<C: Parser, T>(
         &self,
         merged: Merged<C>,
@@ -97,7 +111,7 @@ pub fn fail(error: &dyn std::fmt::Display, code: u8) -> ! {
     exit(code.into())
 }
 
-fn variable(name: &str) -> Option<std::ffi::OsString> {
+fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 

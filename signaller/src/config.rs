@@ -11,6 +11,7 @@ use intercom_settings::Program;
 use intercom_settings::log::LogArgs;
 use url::Url;
 
+use crate::accounts;
 use crate::conn::Timing;
 use crate::listen::admission::{Level, Policy};
 use crate::listen::tls::Identity;
@@ -38,17 +39,21 @@ pub struct Cli {
 pub enum Command {
     /// Serve the web app and the signalling of peers until stopped.
     Serve(Serve),
+    /// Keep accounts.
+    #[command(flatten)]
+    Manage(accounts::Command),
 }
 
 /// How to serve.
 #[derive(Args, Debug)]
 pub struct Serve {
     /// Main port: TLS, and plain text for local peers
-    #[arg(long, env = "INTERCOM_LISTEN", value_name = "ADDR", default_value = "[::]:8443")]
+    #[arg(long, env = "INTERCOM_LISTEN", value_name = "ADDR", default_value = "[::]:8443",
+          value_parser = address)]
     listen: SocketAddr,
 
     /// A second port without TLS, for tests and trusted proxies
-    #[arg(long, env = "INTERCOM_PLAIN", value_name = "ADDR")]
+    #[arg(long, env = "INTERCOM_PLAIN", value_name = "ADDR", value_parser = address)]
     plain: Option<SocketAddr>,
 
     /// Where the server keeps what it makes, such as its CA [default: ~/.local/share/gst-intercom]
@@ -204,6 +209,10 @@ fn identity(
 }
 
 /// systemd's state directory, else the user's (XDG base directory specification).
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "an address looks like [::]:8443 or 192.168.1.2:8443, without a name")
+}
+
 fn default_data_dir() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("STATE_DIRECTORY")
@@ -238,7 +247,7 @@ mod tests {
     fn parse(args: &[&str]) -> Result<Config, String> {
         let args = ["intercom-signaller", "serve", "--data-dir", "d"].iter().chain(args);
         let cli = Cli::try_parse_from(args).map_err(|error| error.to_string())?;
-        let Command::Serve(serve) = cli.command;
+        let Command::Serve(serve) = cli.command else { panic!("not serve") };
         Config::try_from(serve).map_err(|error| error.to_string())
     }
 

@@ -3,6 +3,7 @@
 //! The only place that knows all of its rooms. [`Server`] is the whole program without its command
 //! line, so that tests start it as `main` does.
 
+pub mod accounts;
 mod certificate;
 mod config;
 mod conn;

@@ -10,10 +10,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tracing::error;
 
+use crate::accounts;
 use crate::config::{Cli, Command, Config};
 use crate::listen::tls;
 use crate::service::Manager;
 use crate::{Server, StartError};
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Task {
+    /// To serve, and to log.
+    Serve(Box<Config>, LogArgs),
+    /// Something about accounts.
+    Manage(accounts::Command),
+}
 
 /// Why the server did not run.
 #[derive(Debug, thiserror::Error)]
@@ -40,14 +50,17 @@ impl RunError {
 ///
 /// # Errors
 /// One line.
-pub fn accept(cli: Cli) -> Result<(Config, LogArgs), String> {
+pub fn accept(cli: Cli) -> Result<Task, String> {
+    if let Command::Manage(command) = cli.command {
+        return Ok(Task::Manage(command));
+    }
     let (config, log) = configure(cli)?;
     let loaded = config.identity.as_ref().map(tls::load).transpose();
-    loaded.map(|_| (config, log)).map_err(|error| error.to_string())
+    loaded.map(|_| Task::Serve(Box::new(config), log)).map_err(|error| error.to_string())
 }
 
 fn configure(cli: Cli) -> Result<(Config, LogArgs), String> {
-    let Command::Serve(serve) = cli.command;
+    let Command::Serve(serve) = cli.command else { return Err("this is not serve".into()) };
     let log = serve.log.clone();
     Config::try_from(serve).map(|config| (config, log)).map_err(|error| error.to_string())
 }

@@ -86,6 +86,16 @@ impl From<io::Error> for Broken {
     }
 }
 
+impl OpenError {
+    /// 2 for what the owner has to set right, 1 for what may pass.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotOurs(_) | Self::Newer { .. } | Self::Unwritable { .. } => 2,
+            Self::Locked(_) | Self::Other { .. } => 1,
+        }
+    }
+}
+
 impl Db {
     /// Opens `intercom.db` of a directory; makes both if need be.
     pub(super) async fn open(dir: &Path) -> Result<Self, OpenError> {

@@ -24,7 +24,7 @@ mod words;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-pub(crate) use accounts::{AccountError, BadLabel, label};
+pub(crate) use accounts::{AccountError, BadLabel, circle_text, label};
 pub(crate) use credentials::{Credential, CredentialError, CredentialKind, Listing};
 pub(crate) use db::Broken;
 pub use db::OpenError;
