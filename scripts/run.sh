@@ -55,8 +55,8 @@ if [ -z "${LOCAL-}" ]; then
     done
 fi
 cat <<EOF
-  CA file     $data/pki/ca.pem, also at http://$host:$port/ca.pem
-  Trust it    docs/guide/trust.md says how, for every system; a browser warns until then
+  CA file     $data/pki/ca.pem
+  Trust it    http://$host:$port/ca has it for phones; docs/guide/trust.md says how; a browser warns until then
 
   There is no login yet: whoever reaches this port may watch and send. LOCAL=1 keeps it on this machine.
   Ctrl-C stops everything.

@@ -66,7 +66,7 @@ pub(crate) fn reissue(
 fn keep(dir: &Path, ca_key: PathBuf, now: OffsetDateTime) -> Result<Server, RenewError> {
     let Kept { files, root, other, leaf } = Kept::read(dir)?;
     match leaf {
-        Some(leaf) if is_current(&leaf, now) => {
+        Some(leaf) if is_current(&leaf, &root, now) => {
             Ok(Server { files, root, other, leaf, change: Change::Kept, lacking: Vec::new() })
         }
         _ => Err(OpenError::NoKey(ca_key).into()),

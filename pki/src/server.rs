@@ -40,13 +40,6 @@ pub struct Server {
     pub lacking: Vec<Host>,
 }
 
-impl Server {
-    /// From when on [`ensure_server`] will renew the certificate (UTC); call it again then.
-    pub fn renew_at(&self) -> OffsetDateTime {
-        self.leaf.not_after - RENEW_BEFORE
-    }
-}
-
 /// What [`ensure_server`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -168,13 +161,18 @@ pub(crate) fn read_own(authority: &Authority) -> Result<Option<Leaf>, OpenError>
 
 /// Whether it needs no renewal: of the CA that signs now, with its key, and not near its end.
 pub(crate) fn is_good(leaf: &Leaf, authority: &Authority, now: OffsetDateTime) -> bool {
-    is_current(leaf, authority.believable(now))
+    is_current(leaf, authority.root(), authority.believable(now))
         && leaf.is_signed_by(authority.root())
         && authority.has_key_of(leaf)
 }
 
-pub(crate) fn is_current(leaf: &Leaf, now: OffsetDateTime) -> bool {
-    leaf.not_before <= now && now < leaf.not_after - RENEW_BEFORE
+/// One that ends with its CA cannot be renewed for longer.
+pub(crate) fn is_current(leaf: &Leaf, root: &Root, now: OffsetDateTime) -> bool {
+    let until = match leaf.not_after {
+        end if end < root.not_after => end - RENEW_BEFORE,
+        end => end,
+    };
+    leaf.not_before <= now && now < until
 }
 
 fn names(leaf: &Leaf, host: &Host) -> bool {
@@ -337,9 +335,9 @@ mod tests {
         let first = world.start();
         let world = world.after(275);
         assert_eq!(world.start().change, Change::Kept);
-        assert!(world.now < first.renew_at());
+        assert!(world.now < first.leaf.not_after - RENEW_BEFORE);
         let world = world.after(2);
-        assert!(world.now > first.renew_at());
+        assert!(world.now > first.leaf.not_after - RENEW_BEFORE);
         let renewed = world.start();
         assert_eq!(renewed.change, Change::Issued);
         assert!(renewed.leaf.not_after > first.leaf.not_after);
@@ -368,7 +366,9 @@ mod tests {
         let first = world.start();
         let world = world.after(20 * 365 - 100);
         assert_eq!(world.start().leaf.not_after, first.root.not_after);
-        let error = world.after(101).try_start().unwrap_err();
+        let world = world.after(90);
+        assert_eq!(world.start().change, Change::Kept, "it is not made anew again and again");
+        let error = world.after(11).try_start().unwrap_err();
         assert!(matches!(error, EnsureError::Issue(IssueError::Expired(_))), "{error}");
     }
 

@@ -116,15 +116,11 @@ impl Certificate {
         if !self.source.may_have_changed(&seen) {
             return;
         }
-        match self.reload_into(&mut seen) {
-            Ok(()) => seen.complaint = None,
-            Err(error) => {
-                let complaint = error.to_string();
-                if seen.complaint.as_ref() != Some(&complaint) {
-                    error!("the certificate stays as it is: {complaint}");
-                    seen.complaint = Some(complaint);
-                }
-            }
+        let Err(error) = self.reload_into(&mut seen) else { return };
+        let complaint = error.to_string();
+        if seen.complaint.as_ref() != Some(&complaint) {
+            error!("the certificate stays as it is: {complaint}");
+            seen.complaint = Some(complaint);
         }
     }
 
@@ -134,6 +130,7 @@ impl Certificate {
             info!("new connections see a new certificate");
         }
         self.ca.store(ca.map(Arc::new));
+        seen.complaint = None;
         Ok(())
     }
 

@@ -73,10 +73,12 @@ async fn profile(State(ca): State<Ca>) -> Response {
 }
 
 fn answer(ca: &Ca, found: impl FnOnce(&Handout) -> Response) -> Response {
-    match ca.load_full() {
+    let answer = match ca.load_full() {
         Some(ca) => found(&ca),
         None => (StatusCode::NOT_FOUND, NO_CA).into_response(),
-    }
+    };
+    // A rotation must be seen at once.
+    ([(header::CACHE_CONTROL, "no-cache")], answer).into_response()
 }
 
 fn file(root: &Root, name: &str) -> Response {
