@@ -361,6 +361,18 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_ahead_leaves_no_certificate_of_the_future() {
+        let world = World::new();
+        world.start();
+        let world = world.after(3000);
+        assert_eq!(world.start().change, Change::Issued);
+        let world = world.after(-3000);
+        let back = world.start();
+        assert_eq!(back.change, Change::Issued);
+        assert!(back.leaf.not_before <= world.now && world.now < back.leaf.not_after);
+    }
+
+    #[test]
     fn a_certificate_never_outlives_its_ca() {
         let world = World::new();
         let first = world.start();

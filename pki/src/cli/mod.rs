@@ -255,13 +255,19 @@ fn rotate(step: Rotate) -> Result<Output, CliError> {
         Rotate::Begin(args) => {
             let next = Next { domains: args.domain, ranges: args.ip_range, name: args.name };
             let authority = rotation::begin(&args.dir.dir, next)?;
-            describe(&authority, "now let every device trust the next CA, then: rotate finish")
+            describe(
+                &authority,
+                "now let every device trust the next CA, then `intercom-pki rotate finish`",
+            )
         }
         Rotate::Finish(dir) => {
             let authority = rotation::finish(&dir.dir)?;
-            describe(&authority, "when all is well: rotate forget; if not: rotate abort")
+            describe(
+                &authority,
+                "when all is well `intercom-pki rotate forget`, if not `intercom-pki rotate abort`",
+            )
         }
-        Rotate::Abort(dir) => describe(&rotation::abort(&dir.dir)?, "one step back"),
+        Rotate::Abort(dir) => describe(&rotation::abort(&dir.dir)?, "that was one step back"),
         Rotate::Forget(dir) => describe(&rotation::forget(&dir.dir)?, "the rotation has ended"),
     }
 }

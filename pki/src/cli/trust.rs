@@ -120,7 +120,7 @@ impl Trust {
     }
 
     fn remedy(&self, command: &str, error: &TrustError) -> String {
-        let TrustError::NotRoot(_) = error else { return String::new() };
+        let TrustError::NotRoot = error else { return String::new() };
         let file = std::path::absolute(self.file()).unwrap_or_else(|_| self.file());
         format!("; run `sudo intercom-pki {command} --only system --ca {}`", file.display())
     }

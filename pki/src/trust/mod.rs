@@ -124,8 +124,8 @@ impl Store {
 #[derive(Debug, Error)]
 #[allow(missing_docs)] // each says itself
 pub enum TrustError {
-    #[error("only root may change {}", .0.display())]
-    NotRoot(PathBuf),
+    #[error("only root may change it")]
+    NotRoot,
     #[error("certutil is missing: install the package libnss3-tools")]
     NoCertutil,
     #[error("it has a primary password: import the CA in the browser's settings")]
@@ -141,7 +141,7 @@ pub enum TrustError {
 impl TrustError {
     fn write(path: &Path, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::PermissionDenied => Self::NotRoot(path.to_owned()),
+            io::ErrorKind::PermissionDenied => Self::NotRoot,
             _ => Self::Write { path: path.to_owned(), source },
         }
     }
