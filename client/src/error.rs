@@ -56,7 +56,7 @@ pub enum Lost {
     #[error("the server's certificate is not valid yet: is this machine's clock set?")]
     ClockBehind,
     /// The upgrade was answered with this HTTP status.
-    #[error("the server answers the upgrade with HTTP status {0}")]
+    #[error("the server answers with HTTP status {0}: is it a signaller, and the path right?")]
     Http(u16),
     /// Not a WebSocket, or not our protocol on it.
     #[error("protocol: {0}")]

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, InvalidMessage, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio_rustls::TlsConnector;
@@ -35,6 +35,9 @@ pub(crate) fn handshake_error(error: &io::Error) -> ConnectError {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(rustls::Error::InvalidCertificate(fault)) => certificate_error(fault),
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            Lost::Tls("the server does not speak it on this port".into()).into()
+        }
         Some(other) => Lost::Tls(other.to_string()).into(),
         None => Lost::Network(format!("TLS handshake: {error}")).into(),
     }
@@ -48,6 +51,10 @@ fn certificate_error(fault: &CertificateError) -> ConnectError {
         }
         CertificateError::UnknownIssuer => {
             "it is not signed by a trusted authority; give the CA file of this server".into()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired; it must be renewed on the server, or this machine's clock is wrong"
+                .into()
         }
         other => other.to_string(),
     };

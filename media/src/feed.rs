@@ -499,7 +499,10 @@ impl Player {
 
 impl Drop for Player {
     fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
+        // A uridecodebin that has just failed to start fails to stop, too, once.
+        if self.pipeline.set_state(gst::State::Null).is_err() {
+            let _ = self.pipeline.set_state(gst::State::Null);
+        }
     }
 }
 

@@ -49,9 +49,12 @@ pub(crate) fn without_variables(command: Command) -> Command {
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, without_variables))
 }
 
-/// No pages of help for a word that is missing.
+/// No pages of help for a word that is missing, at any depth.
 pub(crate) fn quiet(command: Command) -> Command {
-    command.disable_help_subcommand(true).arg_required_else_help(false)
+    let names: Vec<String> =
+        command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let command = command.disable_help_subcommand(true).arg_required_else_help(false);
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, quiet))
 }
 
 /// The command whose flags are the settings.

@@ -56,7 +56,7 @@ fn one_line(error: &clap::Error) -> String {
     let report = error.to_string();
     let body = report.split("\n\nUsage:").next().unwrap_or_default();
     let body = body.split("\n\nFor more information").next().unwrap_or_default();
-    fit_for_a_line(body.trim_start_matches("error: "))
+    fit_for_a_line(&body.trim_start_matches("error: ").replace("\n\n  tip: ", "; "))
 }
 
 /// Why a flag's parser does not take a value; without the flag, for those who did not use it.
@@ -69,7 +69,16 @@ pub(crate) fn refusal(error: &clap::Error) -> String {
         (ErrorKind::InvalidValue, Some(valid), _) if !valid.is_empty() => {
             format!("must be one of {valid}")
         }
-        (ErrorKind::ValueValidation, _, Some(why)) => fit_for_a_line(&why.to_string()),
+        (ErrorKind::ValueValidation, _, Some(why)) => {
+            let why = why.to_string();
+            let value = match error.get(ContextKind::InvalidValue) {
+                Some(ContextValue::String(value)) if !why.contains(value) => {
+                    format!("{value:?}: ")
+                }
+                _ => String::new(),
+            };
+            fit_for_a_line(&(value + &why))
+        }
         _ => one_line(error),
     }
 }
@@ -80,10 +89,16 @@ fn fit_for_a_line(text: &str) -> String {
 
 /// A word without the user and password of an address in it: the line may end in a log.
 fn without_login(word: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = word.split_once("://") else { return word.into() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://…{}", &rest[at..]).into(),
+    let (scheme, rest, end) = match (word.split_once("://"), word.split_once(':')) {
+        (Some((_, rest)), _) => {
+            (&word[..word.len() - rest.len()], rest, rest.find(['/', '?', '#']))
+        }
+        // A slash too few.
+        (None, Some((_, rest))) => (&word[..word.len() - rest.len()], rest, None),
+        (None, None) => return word.into(),
+    };
+    match rest[..end.unwrap_or(rest.len())].rfind('@') {
+        Some(at) => format!("{scheme}…{}", &rest[at..]).into(),
         None => word.into(),
     }
 }
@@ -114,6 +129,8 @@ mod tests {
     fn nobody_reads_a_password() {
         let line = Fault::from(mistake("--one=rtps://eye:secret@cam/a@b")).to_string();
         assert!(line.contains("'rtps://…@cam/a@b'") && !line.contains("secret"), "{line}");
+        let line = Fault::from(mistake("--one=rtsp:/eye:secret@cam")).to_string();
+        assert!(line.contains("'rtsp:…@cam'") && !line.contains("secret"), "{line}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stderr};
 
 use clap::{Args, ValueEnum};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, registry, reload};
@@ -58,9 +59,13 @@ impl Log {
     }
 }
 
+/// A word alone is a level here. In a filter of tracing it could also be a module, which is what a
+/// mistyped level would be taken for: the log would be empty.
 fn filter(text: &str) -> Result<String, String> {
+    let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_level = text.parse::<LevelFilter>().is_ok();
     match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(format!("{text:?} is none of error, warn, info, debug and trace")),
+        Ok(_) if is_level || !is_word => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is none of error, warn, info, debug and trace")),
     }
 }
