@@ -14,6 +14,8 @@ host=$(hostname)
 bin=target/release
 data=var
 pids=()
+# What runs as a service here is no business of ours.
+export INTERCOM_CONFIG=${INTERCOM_CONFIG-/dev/null}
 
 stop() {
     trap - EXIT INT TERM
