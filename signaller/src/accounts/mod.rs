@@ -87,10 +87,12 @@ pub fn run(command: Command) -> Result<(), CommandError> {
 
 /// Where the server of the same settings keeps its data.
 fn data_dir(place: &Place) -> Result<PathBuf, CommandError> {
-    if let Some(dir) = &place.data_dir {
+    // An empty variable is as good as none.
+    if let Some(dir) = place.data_dir.as_ref().filter(|dir| !dir.as_os_str().is_empty()) {
         return Ok(dir.clone());
     }
-    let flags = place.config.iter().flat_map(|file| ["--config".into(), file.into()]);
+    let config = place.config.iter().filter(|file| !file.as_os_str().is_empty());
+    let flags = config.flat_map(|file| ["--config".into(), file.into()]);
     let cli: Cli = PROGRAM.settings(flags)?;
     match cli.command {
         config::Command::Serve(serve) => Ok(Config::try_from(serve)?.data_dir),

@@ -13,7 +13,7 @@ use super::password::{self, Crowded, PasswordError};
 use super::record::{Action, Actor, Event, write_event};
 use super::words::{RIGHTS, kind, kind_word, right, right_word};
 
-const MAX_LABEL_LEN: usize = 64;
+pub(super) const MAX_LABEL_LEN: usize = 64;
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use signaller_core::{AccountName, CredentialId, Kind};
 
 use super::Store;
-use super::accounts::{AccountError, id_of};
+use super::accounts::{AccountError, MAX_LABEL_LEN, id_of};
 use super::db::{Broken, millis, now};
 use super::record::{Action, Actor, Event, Job, write_event};
 use super::secret::Purpose;
@@ -119,14 +119,18 @@ impl Store {
         self.create(CredentialKind::Token, account, name, life, by).await
     }
 
-    /// A web session for somebody who has just logged in; `name` tells people which browser.
+    /// A web session for somebody who has just logged in; `name` tells people which browser, and is
+    /// cut to what a label may be.
     pub(crate) async fn open_session(
         &self,
         account: &AccountName,
         name: Option<&str>,
         by: &Actor,
     ) -> Result<(CredentialId, SecretString), CredentialError> {
-        self.create(CredentialKind::Session, account, name, Some(SESSION_LIFE), by).await
+        let name: Option<String> = name.map(|name| {
+            name.chars().filter(|char| !char.is_control()).take(MAX_LABEL_LEN).collect()
+        });
+        self.create(CredentialKind::Session, account, name.as_deref(), Some(SESSION_LIFE), by).await
     }
 
     /// Whose token this is; `None` for an expired or unknown one.

@@ -541,7 +541,7 @@ async fn changes_from_elsewhere_are_told_in_time() {
     other.set_right(&ann, Right::Call, &Circle::Nobody, owner).await.unwrap();
     let Change::Account(now) = next(&mut changes).await else { panic!("no account") };
     assert!((&now.name, &now.rights.call) == (&ann, &Circle::Nobody));
-    assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 
     // Somebody else by the same name: the first is gone before the second is there.
     other.remove_account(&ann, false, owner).await.unwrap();

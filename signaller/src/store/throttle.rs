@@ -187,3 +187,167 @@ fn wait(now: Instant, failures: &VecDeque<Instant>, longest: Duration) -> Durati
     let whole = (UNIT * 2_u32.pow(exponent)).min(longest);
     (*last + whole).saturating_duration_since(now)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A house whose clock is ours.
+    struct World {
+        throttle: Throttle,
+        now: Instant,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self { throttle: Throttle::default(), now: Instant::now() }
+        }
+
+        fn advance(&mut self, time: Duration) {
+            self.now += time;
+        }
+
+        /// How long it has to wait, after a wrong password if it has not.
+        fn fail(&mut self, name: &str, from: &str) -> Duration {
+            match self.throttle.begin(self.now, Some(&account(name)), from.parse().unwrap()) {
+                Ok(_) => Duration::ZERO,
+                Err(Wait(wait)) => wait,
+            }
+        }
+
+        fn log_in(&mut self, name: &str, from: &str) -> Result<(), Wait> {
+            let from = from.parse().unwrap();
+            let attempt = self.throttle.begin(self.now, Some(&account(name)), from)?;
+            self.throttle.succeeded(attempt);
+            Ok(())
+        }
+
+        /// How many passwords somebody tries who never waits longer than he must.
+        fn tries(&mut self, time: Duration, mut from: impl FnMut(u32) -> String) -> u32 {
+            let (end, mut count) = (self.now + time, 0);
+            while self.now < end {
+                match self.fail("ann", &from(count)) {
+                    Duration::ZERO => count += 1,
+                    wait => self.advance(wait),
+                }
+            }
+            count
+        }
+    }
+
+    fn account(text: &str) -> AccountName {
+        AccountName::parse(text).unwrap()
+    }
+
+    const A: &str = "192.0.2.1";
+    const B: &str = "192.0.2.2";
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    #[test]
+    fn three_mistakes_are_free_and_each_more_doubles_the_wait() {
+        let mut world = World::new();
+        for _ in 0..3 {
+            assert_eq!(world.fail("ann", A), Duration::ZERO);
+        }
+        for exponent in 3..10 {
+            let wait = Duration::from_millis(100 << exponent);
+            assert_eq!(world.fail("bob", A), wait);
+            world.advance(wait);
+            assert_eq!(world.fail("bob", A), Duration::ZERO);
+        }
+        // Ten: the first of them, 101.6 s ago, has to be half an hour old.
+        assert_eq!(world.fail("bob", A), WINDOW - Duration::from_millis(101_600));
+        assert_eq!(world.fail("bob", B), Duration::from_secs(10), "the account waits less");
+        world.advance(WINDOW);
+        assert_eq!(world.fail("bob", A), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_right_password_is_no_failure_and_undoes_none() {
+        let mut world = World::new();
+        for _ in 0..100 {
+            world.log_in("ann", A).unwrap();
+        }
+        for _ in 0..3 {
+            world.fail("bob", A);
+            world.log_in("ann", A).unwrap_or(());
+        }
+        assert_eq!(world.log_in("ann", A), Err(Wait(Duration::from_millis(800))));
+    }
+
+    #[test]
+    fn whoever_guesses_from_elsewhere_does_not_keep_the_owner_out() {
+        let mut world = World::new();
+        world.log_in("ann", A).unwrap();
+        for address in 3..200 {
+            world.fail("ann", &format!("192.0.2.{address}"));
+        }
+        assert!(world.log_in("ann", B).is_err(), "where she never was she waits");
+        world.log_in("ann", A).unwrap();
+        world.advance(MAX_ACCOUNT_WAIT);
+        world.log_in("ann", B).unwrap();
+    }
+
+    #[test]
+    fn the_figures_of_the_documentation() {
+        assert_eq!(World::new().tries(DAY, |_| A.to_owned()), 480);
+        let everywhere = |count: u32| format!("2001:db8:{:x}::1", count % 40_000);
+        let count = World::new().tries(DAY, everywhere);
+        assert!((8_640..8_660).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn an_address_is_a_host_whatever_it_calls_itself() {
+        let mut world = World::new();
+        for host in 0..3 {
+            world.fail("ann", &format!("2001:db8::{host}"));
+        }
+        assert!(world.fail("bob", "2001:db8::ffff:1") > Duration::ZERO);
+        assert_eq!(world.fail("bob", "2001:db8:0:1::1"), Duration::ZERO);
+        // IPv4 on a socket for both.
+        for _ in 0..3 {
+            world.fail("cid", "::ffff:192.0.2.1");
+        }
+        assert!(world.fail("dan", "192.0.2.1") > Duration::ZERO);
+        assert_eq!(world.fail("dan", "::ffff:192.0.2.2"), Duration::ZERO);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_a_flood_does_not_free_who_goes_on() {
+        let mut world = World::new();
+        for round in 0..u32::try_from(MAX_KEYS).unwrap() + 500 {
+            world.advance(Duration::from_millis(1));
+            world.fail(
+                &format!("n{round}"),
+                &format!("2001:db8:{:x}:{:x}::", round >> 16, round & 0xffff),
+            );
+            if round % 1000 == 0 {
+                world.fail("ann", A);
+            }
+        }
+        assert!(world.throttle.addresses.times.len() <= MAX_KEYS);
+        assert!(world.throttle.accounts.times.len() <= MAX_KEYS);
+        assert!(world.fail("ann", A) > Duration::ZERO);
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_ever_tries_more_than_ten_times_in_half_an_hour(
+            steps in prop::collection::vec((0_u64..400_000, "[abc]"), 1..200)
+        ) {
+            let mut world = World::new();
+            let mut tried = VecDeque::new();
+            for (millis, name) in steps {
+                world.advance(Duration::from_millis(millis));
+                if world.fail(&name, A) == Duration::ZERO {
+                    tried.push_back(world.now);
+                }
+                tried.retain(|at| !is_over(world.now, *at));
+                prop_assert!(tried.len() <= MAX_FAILURES);
+            }
+        }
+    }
+}

@@ -140,3 +140,107 @@ impl Told {
 async fn version(db: &mut SqliteConnection) -> Result<i64, Broken> {
     Ok(sqlx::query_scalar("PRAGMA data_version").fetch_one(db).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+    use signaller_core::Kind;
+
+    use super::*;
+
+    /// What may happen to the tables, in the order in which it does.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(String),
+        Remove(String),
+        Promote(String),
+        Issue(Option<i64>),
+        Revoke(prop::sample::Index),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            "[abcd]".prop_map(Step::Add),
+            "[abcd]".prop_map(Step::Remove),
+            "[abcd]".prop_map(Step::Promote),
+            any::<Option<i64>>().prop_map(Step::Issue),
+            any::<prop::sample::Index>().prop_map(Step::Revoke),
+        ]
+    }
+
+    /// No number is used twice.
+    #[derive(Default)]
+    struct Tables {
+        told: Told,
+        next: i64,
+    }
+
+    impl Tables {
+        fn take(&mut self, steps: &[Step]) -> Told {
+            steps.iter().for_each(|step| self.step(step));
+            self.told.clone()
+        }
+
+        fn step(&mut self, step: &Step) {
+            self.next += 1;
+            let Told { accounts, credentials } = &mut self.told;
+            let name = |text: &str| AccountName::parse(text).unwrap();
+            match step {
+                Step::Add(text) => {
+                    if accounts.values().all(|account| account.name != name(text)) {
+                        accounts.insert(self.next, Account::new(name(text), Kind::User));
+                    }
+                }
+                Step::Remove(text) => accounts.retain(|_, account| account.name != name(text)),
+                Step::Promote(text) => {
+                    for account in accounts.values_mut().filter(|a| a.name == name(text)) {
+                        account.kind = Kind::Admin;
+                    }
+                }
+                Step::Issue(expires) => {
+                    credentials.insert(CredentialId(self.next), *expires);
+                }
+                Step::Revoke(index) => {
+                    if !credentials.is_empty() {
+                        let id = *index.get(&credentials.keys().copied().collect::<Vec<_>>());
+                        credentials.remove(&id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn by_name(told: &Told) -> BTreeMap<AccountName, Account> {
+        told.accounts.values().map(|account| (account.name.clone(), account.clone())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_follows_the_changes_knows_what_there_is(
+            first in prop::collection::vec(step(), 0..12),
+            then in prop::collection::vec(step(), 0..12),
+        ) {
+            let mut tables = Tables::default();
+            let before = tables.take(&first);
+            let after = tables.take(&then);
+            let mut accounts = by_name(&before);
+            let mut credentials: Vec<_> = before.credentials.keys().copied().collect();
+            for change in before.changes(&after) {
+                match change {
+                    Change::Account(account) => {
+                        accounts.insert(account.name.clone(), account);
+                    }
+                    Change::Removed(name) => prop_assert!(accounts.remove(&name).is_some()),
+                    Change::Revoked(id) => {
+                        prop_assert!(credentials.contains(&id));
+                        credentials.retain(|other| *other != id);
+                    }
+                }
+            }
+            prop_assert_eq!(accounts, by_name(&after));
+            prop_assert!(credentials.iter().all(|id| after.credentials.contains_key(id)));
+            prop_assert!(after.changes(&after).is_empty());
+        }
+    }
+}
