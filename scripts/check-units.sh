@@ -12,7 +12,7 @@ done
 said=$(systemd-analyze verify --man=no "$dir"/*.service 2>&1) || { echo "$said" >&2; exit 1; }
 # A key that it does not know is only a warning to it.
 if grep -F "$dir" <<<"$said" >&2; then exit 1; fi
-systemd-sysusers --dry-run "$PWD/sysusers.conf" >/dev/null
+said=$(systemd-sysusers --dry-run "$PWD/sysusers.conf" 2>&1) || { echo "$said" >&2; exit 1; }
 for unit in "$dir"/*.service; do
     systemd-analyze security --offline=true --no-pager "$unit" 2>/dev/null | sed -n 's/^→ Overall exposure level for //p'
 done
