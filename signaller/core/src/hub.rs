@@ -73,7 +73,7 @@ pub enum Input {
         /// Which one.
         conn: ConnId,
     },
-    /// An account was made or changed. All are told before the first connection.
+    /// An account was made or changed. A connection of one that is not known waits a while for it.
     AccountChanged(Account),
     /// An account was removed.
     AccountRemoved(AccountName),
@@ -131,8 +131,10 @@ pub struct Hub {
     sessions: Sessions,
     calls: Calls,
     timers: Timers,
-    /// Those who want a peer id that another holds.
+    /// Those who cannot be welcomed yet.
     newcomers: BTreeMap<ConnId, Newcomer>,
+    /// The last ones first.
+    revoked: VecDeque<CredentialId>,
     /// What others were last told of an account.
     published: HashMap<AccountName, Seen>,
     outputs: VecDeque<Output>,
@@ -153,6 +155,7 @@ impl Hub {
             calls: Calls::default(),
             timers: Timers::default(),
             newcomers: BTreeMap::new(),
+            revoked: VecDeque::new(),
             published: HashMap::new(),
             outputs: VecDeque::new(),
             tag: None,
@@ -171,7 +174,7 @@ impl Hub {
             Input::Disconnected { conn } => self.disconnected(now, conn),
             Input::Alive { conn } => self.alive(conn),
             Input::Overflowed { conn } => self.close(now, conn, CloseReason::TooSlow),
-            Input::AccountChanged(account) => self.account_changed(account),
+            Input::AccountChanged(account) => self.account_changed(now, account),
             Input::AccountRemoved(name) => self.account_removed(now, &name),
             Input::Revoked(credential) => self.revoked(now, credential),
             Input::Cut { conn } => self.close(now, conn, CloseReason::Cut),
@@ -230,7 +233,7 @@ impl Hub {
             Request::ListConsumers => self.list_consumers(conn),
             Request::StartSession { peer, offer } => self.start_session(now, conn, &peer, offer),
             Request::EndSession { session, error } => self.end_by(conn, session, error),
-            Request::Relay { session, payload } => return self.relay(conn, session, payload),
+            Request::Relay { session, payload } => self.relay(conn, session, payload),
             Request::Spoil { session, fault } => self.spoil(conn, session, &fault),
             Request::ListAccounts => self.list_accounts(conn),
             Request::OfferCall { to, media } => self.offer_call(now, conn, &to, media),
@@ -238,11 +241,16 @@ impl Hub {
             Request::AttachPeer { call, peer } => self.attach_peer(conn, call, &peer),
             Request::UpdateCall { call, media } => self.update_call(conn, call, media),
             Request::EndCall { call, cause } => self.hang_up(now, conn, call, cause),
+            Request::AskIceServers => {
+                self.answer(conn, Notice::IceServers);
+                Ok(())
+            }
             Request::LogOut => {
                 self.close(now, conn, CloseReason::LoggedOut);
                 self.tag = None;
                 Ok(())
             }
+            Request::Refuse(refusal) => Err(refusal),
             Request::Unreadable { fault } => Err(Refusal::Unreadable(fault)),
         }
     }
@@ -253,7 +261,7 @@ impl Hub {
                 Due::FirstWord(session) => self.producer_was_silent(session),
                 Due::Ring(call) => self.nobody_answered(now, call),
                 Due::Grace(conn) => self.close(now, conn, CloseReason::NotBack),
-                Due::Probe(conn) => self.holder_was_silent(now, conn),
+                Due::Newcomer(conn) => self.waited_enough(now, conn),
             }
         }
     }

@@ -19,8 +19,9 @@ pub struct Limits {
     pub ring: Duration,
     /// How long a lost connection may take to come back.
     pub grace: Duration,
-    /// How long the holder of a peer id may take to show that it lives when another wants the id.
-    pub probe: Duration,
+    /// How long a newcomer waits for its account to be told of, or for the holder of its peer id to
+    /// show that it lives.
+    pub newcomer: Duration,
     /// Status changes of one connection; every listener hears of each.
     pub status_changes: Rate,
     /// Calls that one connection offers.
@@ -59,7 +60,7 @@ impl Default for Limits {
             first_word: Duration::from_secs(60),
             ring: Duration::from_secs(30),
             grace: Duration::from_secs(30),
-            probe: Duration::from_secs(2),
+            newcomer: Duration::from_secs(2),
             status_changes: Rate { burst: 60, every: Duration::from_millis(250) },
             call_offers: Rate { burst: 10, every: Duration::from_secs(3) },
             second_login: SecondLogin::default(),

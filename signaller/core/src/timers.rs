@@ -14,8 +14,8 @@ pub(crate) enum Due {
     Ring(CallId),
     /// A lost connection has not come back.
     Grace(ConnId),
-    /// The holder of the peer id that this newcomer wants has been silent.
-    Probe(ConnId),
+    /// What a newcomer waits for has not happened.
+    Newcomer(ConnId),
 }
 
 /// One time for each of them at most.

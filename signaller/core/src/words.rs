@@ -118,8 +118,12 @@ pub enum Request {
         /// Why.
         cause: EndCause,
     },
+    /// STUN and TURN servers.
+    AskIceServers,
     /// Leave for good.
     LogOut,
+    /// Nothing that could be carried out by anybody: a name that is none, an id that is none.
+    Refuse(Refusal),
     /// Nothing that could be understood; the answer says why.
     Unreadable {
         /// One sentence for a person.
@@ -326,6 +330,8 @@ pub enum Notice {
     },
     /// After an interruption with an unknown number of lost notices: how things stand.
     Snapshot(Snapshot),
+    /// Here are STUN and TURN servers; whoever tells it knows them.
+    IceServers,
     /// A request that has no other answer was carried out.
     Done,
     /// The request was refused and changed nothing.

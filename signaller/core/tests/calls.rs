@@ -1,5 +1,6 @@
 //! A call from ring to hang-up, and every race in it.
 
+#![allow(clippy::unwrap_used)]
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Stable peer ids, lost connections, and calls that outlive the server.
 
+#![allow(clippy::unwrap_used)]
 mod common;
 
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! Who may see, watch and talk to whom, and what a change of that does to what is live.
 
+#![allow(clippy::unwrap_used)]
 mod common;
+
+use std::time::Duration;
 
 use common::{World, named};
 use signaller_core::{
@@ -165,6 +168,29 @@ fn an_account_removed_on_the_way_in_does_not_get_in() {
     let mut world = World::new().account("door", Kind::Device);
     world.input(Input::AccountRemoved(named("door")));
     world.connect("late", Identity::account(named("door")));
+    world.advance(Duration::from_secs(2));
+    assert_eq!(world.closed("late"), Some(CloseReason::Revoked));
+}
+
+#[test]
+fn an_account_that_is_younger_than_its_news_is_waited_for() {
+    let mut world = World::new();
+    world.connect("early", Identity::account(named("door")));
+    world.set("early", &[Role::Producer], None);
+    world.advance(Duration::from_secs(1));
+    world.allow("door", |door| door.kind = Kind::Device);
+    world.welcomed("early");
+    world.ask("early", Request::ListProducers);
+    let Notice::Producers(peers) = &*world.next("early") else { panic!() };
+    assert_eq!(peers.len(), 1);
+}
+
+#[test]
+fn a_token_revoked_on_the_way_in_does_not_get_in() {
+    let mut world = World::new().account("door", Kind::Device);
+    world.input(Input::Revoked(CredentialId(1)));
+    let credential = Some(CredentialId(1));
+    world.connect("late", Identity { credential, ..Identity::account(named("door")) });
     assert_eq!(world.closed("late"), Some(CloseReason::Revoked));
 }
 

@@ -13,7 +13,7 @@ use signaller_core::{
 
 const NAMES: [&str; 4] = ["ann", "bob", "cat", "door"];
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Act {
     Connect(usize, bool),
     Lose(usize),

@@ -14,12 +14,24 @@ use crate::words::{CloseReason, EndReason, Notice, Request, Role, Status, Text};
 /// Requests that wait for a newcomer's welcome; what exceeds them is lost with the newcomer.
 const WAITING_REQUESTS: usize = 16;
 
-/// Somebody who wants a peer id that another holds.
+/// Credentials that were revoked of late: somebody may be on the way in with one.
+const REVOKED: usize = 64;
+
+/// Somebody who cannot be welcomed yet.
 #[derive(Debug)]
 pub(super) struct Newcomer {
     identity: Identity,
-    holder: ConnId,
+    awaits: Awaits,
     waiting: Vec<(Request, Option<Text>)>,
+}
+
+/// What has to happen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    /// This connection, which holds the peer id, leaves.
+    Leave(ConnId),
+    /// The account, which is so new that nobody has told of it yet.
+    Account,
 }
 
 impl Newcomer {
@@ -36,8 +48,12 @@ impl Hub {
             self.refuse(conn, CloseReason::Stopping);
             return;
         }
+        if identity.credential.is_some_and(|credential| self.revoked.contains(&credential)) {
+            self.refuse(conn, CloseReason::Revoked);
+            return;
+        }
         if identity.account.as_ref().is_some_and(|name| self.accounts.account(name).is_none()) {
-            self.refuse(conn, CloseReason::Revoked); // removed on the way here
+            self.wait(now, conn, identity, Awaits::Account);
             return;
         }
         let holder = identity.peer.as_ref().and_then(|id| self.peers.find(id));
@@ -48,9 +64,7 @@ impl Hub {
                 self.welcome(now, conn, identity);
             }
             Some((holder, false)) => {
-                let newcomer = Newcomer { identity, holder, waiting: Vec::new() };
-                self.newcomers.insert(conn, newcomer);
-                self.timers.set(Due::Probe(conn), now + self.limits.probe);
+                self.wait(now, conn, identity, Awaits::Leave(holder));
                 self.outputs.push_back(Output::Probe { conn: holder });
             }
         }
@@ -64,16 +78,26 @@ impl Hub {
         }
     }
 
-    pub(super) fn holder_was_silent(&mut self, now: Instant, conn: ConnId) {
-        if let Some(holder) = self.newcomers.get(&conn).map(|newcomer| newcomer.holder) {
-            self.close(now, holder, CloseReason::Replaced);
+    /// What a newcomer waits for has not happened.
+    pub(super) fn waited_enough(&mut self, now: Instant, conn: ConnId) {
+        match self.newcomers.get(&conn).map(|newcomer| newcomer.awaits) {
+            Some(Awaits::Leave(holder)) => self.close(now, holder, CloseReason::Replaced),
+            Some(Awaits::Account) => {
+                self.forget_newcomer(conn);
+                self.refuse(conn, CloseReason::Revoked);
+            }
+            None => {}
         }
     }
 
     pub(super) fn lost(&mut self, now: Instant, conn: ConnId) {
         let can_resume = self.peers.peer(conn).is_some_and(|peer| peer.identity.resumes);
-        if !can_resume || !self.newcomers_for(conn).is_empty() {
+        if !can_resume {
             self.disconnected(now, conn);
+            return;
+        }
+        if !self.newcomers_for(conn).is_empty() {
+            self.close(now, conn, CloseReason::Replaced);
             return;
         }
         if let Some(peer) = self.peers.peer_mut(conn) {
@@ -115,7 +139,7 @@ impl Hub {
         self.leave(now, conn, reason);
     }
 
-    pub(super) fn account_changed(&mut self, account: Account) {
+    pub(super) fn account_changed(&mut self, now: Instant, account: Account) {
         let name = account.name.clone();
         let kind = account.kind;
         let is_other_kind = self.accounts.account(&name).is_some_and(|old| old.kind != kind);
@@ -133,6 +157,12 @@ impl Hub {
         }
         self.end_forbidden();
         self.publish(&name);
+        let is_awaited = |newcomer: &Newcomer| {
+            newcomer.awaits == Awaits::Account && newcomer.identity.account.as_ref() == Some(&name)
+        };
+        for conn in self.newcomers_where(is_awaited) {
+            self.admit(now, conn);
+        }
     }
 
     pub(super) fn account_removed(&mut self, now: Instant, name: &AccountName) {
@@ -147,6 +177,8 @@ impl Hub {
     }
 
     pub(super) fn revoked(&mut self, now: Instant, credential: CredentialId) {
+        self.revoked.truncate(REVOKED - 1);
+        self.revoked.push_front(credential);
         for conn in self.peers.with_credential(credential) {
             self.close(now, conn, CloseReason::Revoked);
         }
@@ -233,13 +265,22 @@ impl Hub {
         }
     }
 
+    fn wait(&mut self, now: Instant, conn: ConnId, identity: Identity, awaits: Awaits) {
+        self.newcomers.insert(conn, Newcomer { identity, awaits, waiting: Vec::new() });
+        self.timers.set(Due::Newcomer(conn), now + self.limits.newcomer);
+    }
+
     fn newcomers_for(&self, holder: ConnId) -> Vec<ConnId> {
-        let waiting = self.newcomers.iter().filter(|(_, newcomer)| newcomer.holder == holder);
+        self.newcomers_where(|newcomer| newcomer.awaits == Awaits::Leave(holder))
+    }
+
+    fn newcomers_where(&self, fits: impl Fn(&Newcomer) -> bool) -> Vec<ConnId> {
+        let waiting = self.newcomers.iter().filter(|(_, newcomer)| fits(newcomer));
         waiting.map(|(conn, _)| *conn).collect()
     }
 
     fn forget_newcomer(&mut self, conn: ConnId) -> Option<Newcomer> {
-        self.timers.cancel(Due::Probe(conn));
+        self.timers.cancel(Due::Newcomer(conn));
         self.newcomers.remove(&conn)
     }
 
