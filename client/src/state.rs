@@ -447,7 +447,7 @@ impl State {
     fn message(&mut self, now: Instant, message: ServerMessage<'_>) {
         match message {
             ServerMessage::Welcome { .. } | ServerMessage::ListConsumers { .. } => {}
-            ServerMessage::PeerStatusChanged { roles, meta, peer_id } => {
+            ServerMessage::PeerStatusChanged { roles, meta, peer_id, .. } => {
                 self.status(&roles, &meta, &peer_id);
             }
             ServerMessage::List { producers } => self.listed(&producers),

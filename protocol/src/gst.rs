@@ -95,6 +95,9 @@ pub enum ServerMessage<'a> {
         meta: Meta<'a>,
         /// Who.
         peer_id: Cow<'a, str>,
+        /// Whose it is, where there are accounts. The stock server has none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        account: Option<Cow<'a, str>>,
     },
     /// To a producer: a consumer wants a session; offer to it, or answer its offer.
     StartSession {
@@ -165,6 +168,14 @@ pub struct Listed<'a> {
     /// What it says about itself.
     #[serde(borrow, default, deserialize_with = "not_null")]
     pub meta: Meta<'a>,
+    /// Whose it is, where there are accounts. The stock server has none.
+    #[serde(
+        borrow,
+        default,
+        deserialize_with = "borrowed",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub account: Option<Cow<'a, str>>,
 }
 
 /// Something that one end of a session tells the other.
@@ -317,6 +328,7 @@ impl<'a> ServerMessage<'a> {
                 roles: need(fields.roles, "roles")?,
                 meta: fields.meta,
                 peer_id: need(fields.peer_id, "peerId")?,
+                account: fields.account,
             },
             "startSession" => Self::StartSession {
                 peer_id: need(fields.peer_id, "peerId")?,
@@ -379,6 +391,8 @@ struct Fields<'a> {
     error: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "borrowed")]
     details: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "borrowed")]
+    account: Option<Cow<'a, str>>,
     #[serde(default)]
     version: Option<Version>,
     #[serde(default)]
@@ -441,7 +455,9 @@ fn need<T>(field: Option<T>, name: &'static str) -> Result<T, ParseError> {
 }
 
 /// serde borrows a `Cow<str>`, but not one inside an `Option`.
-fn borrowed<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+pub(crate) fn borrowed<'de, D: serde::Deserializer<'de>>(
+    d: D,
+) -> Result<Option<Cow<'de, str>>, D::Error> {
     #[derive(Deserialize)]
     struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
     Ok(Option::<Borrowed<'de>>::deserialize(d)?.map(|Borrowed(text)| text))

@@ -4,4 +4,5 @@
 //! decided by the core, and who may send it when by the dialect. No policy, no I/O.
 
 pub mod gst;
+pub mod intercom;
 pub mod sdp;

@@ -44,7 +44,12 @@ fn our_server_prints_what_upstream_prints() {
     let pairs = [
         (ServerMessage::Welcome { peer_id: "p1".into() }, Theirs::Welcome { peer_id: id() }),
         (
-            ServerMessage::PeerStatusChanged { roles: vec![], meta: None, peer_id: "p1".into() },
+            ServerMessage::PeerStatusChanged {
+                roles: vec![],
+                meta: None,
+                peer_id: "p1".into(),
+                account: None,
+            },
             Theirs::PeerStatusChanged(upstream::PeerStatus {
                 roles: vec![],
                 meta: None,
@@ -68,7 +73,9 @@ fn our_server_prints_what_upstream_prints() {
             Theirs::EndSession(upstream::EndSessionMessage { session_id: session() }),
         ),
         (
-            ServerMessage::List { producers: vec![Listed { id: "p1".into(), meta: None }] },
+            ServerMessage::List {
+                producers: vec![Listed { id: "p1".into(), meta: None, account: None }],
+            },
             Theirs::List { producers: vec![upstream::Peer { id: id(), meta: None }] },
         ),
         (
