@@ -9,12 +9,15 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand};
 use intercom_settings::Program;
 use intercom_settings::log::LogArgs;
+use signaller_core::{Limits, SecondLogin};
 use url::Url;
 
 use crate::accounts;
 use crate::conn::Timing;
+use crate::ice::{self, Ice, IceError};
 use crate::listen::admission::{Level, Policy};
 use crate::listen::tls::Identity;
+use crate::store::Registration;
 
 /// What `intercom-settings` must know of this program. [`Server::apply`](crate::Server::apply)
 /// takes care of the live settings.
@@ -84,6 +87,28 @@ pub struct Serve {
     #[arg(long, env = "INTERCOM_LOCAL_PEERS", value_name = "LEVEL", default_value = "deny")]
     local_peers: Level,
 
+    /// Who may make an account without being asked
+    #[arg(long, env = "INTERCOM_REGISTRATION", value_name = "WHO", default_value = "closed")]
+    registration: Registration,
+
+    /// What happens when a person logs in while logged in; devices always may
+    #[arg(long, env = "INTERCOM_SECOND_LOGIN", value_name = "WHAT", default_value = "allow")]
+    second_login: SecondLoginArg,
+
+    /// STUN server for clients, stun:HOST:PORT; several with several flags or commas
+    #[arg(long, env = "INTERCOM_STUN_SERVER", value_name = "URL", value_delimiter = ',',
+          value_parser = ice::stun_url)]
+    stun_server: Vec<String>,
+
+    /// TURN server for clients, turn:HOST:PORT or turns:HOST:PORT; several with several flags or commas
+    #[arg(long, env = "INTERCOM_TURN_SERVER", value_name = "URL", value_delimiter = ',',
+          value_parser = ice::turn_url)]
+    turn_server: Vec<String>,
+
+    /// File with the secret that the TURN server has as static-auth-secret
+    #[arg(long, env = "INTERCOM_TURN_SECRET_FILE", value_name = "FILE")]
+    turn_secret_file: Option<PathBuf>,
+
     /// How many clients may be connected at a time
     #[arg(long, env = "INTERCOM_MAX_CLIENTS", value_name = "N", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -111,6 +136,12 @@ pub struct Config {
     pub anonymous: Level,
     /// What programs on this machine may do without TLS.
     pub local_peers: Level,
+    /// Who may make an account without being asked.
+    pub registration: Registration,
+    /// What happens when a person logs in while logged in.
+    pub second_login: SecondLogin,
+    /// STUN and TURN servers for clients.
+    pub ice: Ice,
     /// How many may be connected.
     pub max_clients: u32,
     /// Pings and deadlines of a connection.
@@ -118,7 +149,7 @@ pub struct Config {
 }
 
 /// Settings that do not go together.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Its parts alone.
     #[error("--key and --cert-password-file go with --cert")]
@@ -132,6 +163,9 @@ pub enum ConfigError {
     /// Only `.p12` files have one.
     #[error("--cert-password-file goes with a .p12 file; a PEM key must be unencrypted")]
     PasswordForPem,
+    /// STUN and TURN servers.
+    #[error(transparent)]
+    Ice(#[from] IceError),
     /// No flag, and nothing to derive it from.
     #[error("say where to keep data: --data-dir DIR (neither STATE_DIRECTORY nor HOME is set)")]
     NoDataDir,
@@ -148,9 +182,16 @@ impl Config {
             allowed_origins: Vec::new(),
             anonymous: Level::Deny,
             local_peers: Level::Deny,
+            registration: Registration::default(),
+            second_login: SecondLogin::default(),
+            ice: Ice::default(),
             max_clients: 1000,
             timing: Timing::default(),
         }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { second_login: self.second_login, ..Limits::default() }
     }
 
     /// Who may connect.
@@ -182,6 +223,9 @@ impl TryFrom<Serve> for Config {
             allowed_origins: args.allowed_origin.into_iter().map(|WebOrigin(url)| url).collect(),
             anonymous: args.anonymous,
             local_peers: args.local_peers,
+            registration: args.registration,
+            second_login: args.second_login.into(),
+            ice: Ice::read(args.stun_server, args.turn_server, args.turn_secret_file.as_deref())?,
             max_clients: args.max_clients,
             timing: Timing::default(),
         })
@@ -218,6 +262,27 @@ fn default_data_dir() -> Option<PathBuf> {
     set("STATE_DIRECTORY")
         .or_else(|| set("XDG_DATA_HOME").map(|dir| dir.join("gst-intercom")))
         .or_else(|| set("HOME").map(|home| home.join(".local/share/gst-intercom")))
+}
+
+/// [`SecondLogin`] for the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SecondLoginArg {
+    /// The second is refused
+    Refuse,
+    /// The first is closed
+    Replace,
+    /// Both stay
+    Allow,
+}
+
+impl From<SecondLoginArg> for SecondLogin {
+    fn from(arg: SecondLoginArg) -> Self {
+        match arg {
+            SecondLoginArg::Refuse => Self::Refuse,
+            SecondLoginArg::Replace => Self::Replace,
+            SecondLoginArg::Allow => Self::Allow,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -4,23 +4,28 @@
 //! hub says what follows. It ends when either half ends or the hub closes it, then with a Close
 //! frame that says why.
 
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use signaller_core::{Access, CloseReason, ConnId, Identity};
+use signaller_core::{CloseReason, Identity};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::frame::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tracing::{info, trace};
 
-use crate::dialect::Gst;
-use crate::hub_task::{HubHandle, Inbox, Membership};
+use crate::dialect::{Dialect, Said};
+use crate::gate::{Admitted, Visitor};
+use crate::hub_task::{HubGone, HubHandle, Membership, Socket};
+use crate::outbox::{Inbox, Letter};
 
 /// The longest message that a client may send, in bytes.
 pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
@@ -28,6 +33,12 @@ pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Messages that share a flush, if there are so many.
 const BATCH: usize = 32;
+/// How long the first message of the extended protocol may take.
+const HELLO: Duration = Duration::from_secs(10);
+/// After how many messages the peer is told that they came in…
+const ACK_EVERY: u64 = 16;
+/// …or after how long.
+const ACK_PERIOD: Duration = Duration::from_secs(5);
 /// An idle connection costs little memory; what is longer than this grows a buffer for its time.
 const BUFFER_LEN: usize = 2 * 1024;
 
@@ -64,31 +75,162 @@ pub(crate) fn config() -> WebSocketConfig {
         .max_frame_size(Some(MAX_MESSAGE_LEN))
 }
 
-/// Serves one peer from welcome to farewell.
+/// How somebody comes in.
+pub(crate) enum Entrance {
+    /// By the stock protocol, known already.
+    Gst(Identity),
+    /// By the extended one: the first message says who it is.
+    Intercom(Visitor),
+}
+
+impl std::fmt::Display for Entrance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gst(Identity { account: Some(account), .. }) => write!(f, "{account}"),
+            Self::Gst(Identity { access, .. }) => write!(f, "guest, {access:?}"),
+            Self::Intercom(_) => f.write_str("intercom.v1"),
+        }
+    }
+}
+
+/// Serves one socket from its first message to its farewell.
 pub(crate) async fn run<S>(
     socket: WebSocketStream<S>,
-    access: Access,
+    entrance: Entrance,
     hub: &HubHandle,
     timing: Timing,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Ok(Membership { conn, mut inbox, closed }) = hub.connect(Identity::guest(access)).await
-    else {
-        return;
-    };
-    let (dialect, heard) = (Gst::default(), AtomicBool::new(false));
     let (mut sink, mut stream) = socket.split();
+    let entered = match entrance {
+        Entrance::Gst(identity) => enter(hub, identity).await,
+        Entrance::Intercom(visitor) => greet(&mut sink, &mut stream, visitor, hub).await,
+    };
+    let end = match entered {
+        Ok(desk) => serve(&mut sink, &mut stream, desk, hub, timing).await,
+        Err(end) => end,
+    };
+    take_leave(&mut sink, &mut stream, end).await;
+}
+
+/// Where one socket's messages are worked on.
+struct Desk {
+    socket: Socket,
+    inbox: Inbox,
+    closed: oneshot::Receiver<CloseReason>,
+    dialect: Dialect,
+    ticks: Ticks,
+}
+
+/// What reader and writer know of each other.
+#[derive(Debug, Default)]
+struct Ticks {
+    /// Something came in since the last ping.
+    heard: AtomicBool,
+    /// The hub asks whether anybody is there.
+    probed: AtomicBool,
+    /// Messages that came in, and how many of them the peer knows of.
+    received: AtomicU64,
+    acknowledged: AtomicU64,
+    /// The peer should be told soon.
+    due: Notify,
+}
+
+async fn enter(hub: &HubHandle, identity: Identity) -> Result<Desk, End> {
+    let membership = hub.connect(identity, None).await.map_err(|HubGone| End::Lost)?;
+    Ok(Desk::new(membership, Dialect::gst(), 0))
+}
+
+/// The first message of the extended protocol.
+async fn greet<S>(
+    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    stream: &mut SplitStream<WebSocketStream<S>>,
+    visitor: Visitor,
+    hub: &HubHandle,
+) -> Result<Desk, End>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let text = match timeout(HELLO, next_text(stream)).await {
+        Ok(text) => text?,
+        Err(_) => return Err(End::NoHello),
+    };
+    match visitor.hello(&text, hub).await {
+        Ok(Admitted::New { identity, me, resume }) => {
+            let membership = hub.connect(identity, resume).await.map_err(|HubGone| End::Lost)?;
+            Ok(Desk::new(membership, Dialect::intercom(me), 0))
+        }
+        Ok(Admitted::Back { membership, me, heard, words }) => {
+            sink.send(Message::text(words)).await.map_err(|_| End::Lost)?;
+            Ok(Desk::new(*membership, Dialect::intercom(me), heard))
+        }
+        Err(words) => {
+            sink.send(Message::text(words)).await.map_err(|_| End::Lost)?;
+            Err(End::NotAdmitted)
+        }
+    }
+}
+
+async fn serve<S>(
+    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    stream: &mut SplitStream<WebSocketStream<S>>,
+    desk: Desk,
+    hub: &HubHandle,
+    timing: Timing,
+) -> End
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Desk { socket, mut inbox, closed, dialect, ticks } = desk;
     let end = tokio::select! {
         biased;
         reason = closed => reason.map_or(End::Lost, End::Told),
-        end = write(&mut sink, &mut inbox, &dialect, &heard, timing) => end,
-        end = read(&mut stream, conn, hub, &dialect, &heard) => end,
+        end = write(sink, &mut inbox, &dialect, &ticks, timing) => end,
+        end = read(stream, socket, hub, &dialect, &ticks) => end,
     };
     // Others are told before this one has taken its leave.
-    hub.disconnect(conn).await;
-    info!(conn = conn.0, why = end.words(), "peer disconnected");
-    take_leave(&mut sink, &mut stream, end).await;
+    if end.may_come_back() {
+        hub.lost(socket).await;
+    } else {
+        hub.left(socket).await;
+    }
+    info!(conn = socket.conn.0, why = end.words(), "peer disconnected");
+    if let End::Told(CloseReason::LoggedOut) = end
+        && let Some(words) = dialect.farewell()
+    {
+        let _ = timeout(FAREWELL, sink.send(Message::text(words))).await;
+    }
+    end
+}
+
+impl Desk {
+    fn new(membership: Membership, dialect: Dialect, heard: u64) -> Self {
+        let Membership { socket, inbox, closed } = membership;
+        let ticks = Ticks {
+            received: AtomicU64::new(heard),
+            acknowledged: AtomicU64::new(heard),
+            ..Ticks::default()
+        };
+        Self { socket, inbox, closed, dialect, ticks }
+    }
+}
+
+impl Ticks {
+    /// One more message came in.
+    fn count(&self) {
+        let received = self.received.fetch_add(1, Ordering::Relaxed) + 1;
+        if received - self.acknowledged.load(Ordering::Relaxed) >= ACK_EVERY {
+            self.due.notify_one();
+        }
+    }
+
+    /// How many messages came in, unless the peer knows.
+    fn news(&self) -> Option<u64> {
+        let received = self.received.load(Ordering::Relaxed);
+        let known = self.acknowledged.swap(received, Ordering::Relaxed);
+        (received != known).then_some(received)
+    }
 }
 
 /// Why a connection ends.
@@ -103,9 +245,16 @@ enum End {
     TooLong,
     NotUtf8,
     NotWebSocket,
+    NoHello,
+    NotAdmitted,
 }
 
 impl End {
+    /// Whether the socket broke, rather than its peer.
+    fn may_come_back(self) -> bool {
+        matches!(self, Self::Lost | Self::Silent | Self::Stuck)
+    }
+
     /// The Close frame to send; `None` if nobody is left to read it, or it is answered already.
     fn code(self) -> Option<CloseCode> {
         Some(match self {
@@ -115,6 +264,7 @@ impl End {
             Self::TooLong => CloseCode::Size,
             Self::NotUtf8 => CloseCode::Invalid,
             Self::NotWebSocket => CloseCode::Protocol,
+            Self::NoHello | Self::NotAdmitted => CloseCode::Library(4401),
             Self::Left | Self::Lost => return None,
         })
     }
@@ -128,6 +278,8 @@ impl End {
             Self::TooLong => "a message may have at most 65536 bytes",
             Self::NotUtf8 => "a text message must be UTF-8",
             Self::NotWebSocket => "that was not WebSocket",
+            Self::NoHello => "no hello within 10 s",
+            Self::NotAdmitted => "not admitted",
             Self::Left => "it left",
             Self::Lost => "the connection was lost",
         }
@@ -164,43 +316,76 @@ fn close_words(reason: CloseReason) -> &'static str {
     }
 }
 
+/// The first text message; other frames before it are not meant for us.
+async fn next_text<S>(stream: &mut SplitStream<WebSocketStream<S>>) -> Result<Utf8Bytes, End>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        if let Some(text) = text(stream.next().await)? {
+            return Ok(text);
+        }
+    }
+}
+
+/// The text in a frame, if it has one, or why nothing comes after it.
+fn text(frame: Option<Result<Message, WsError>>) -> Result<Option<Utf8Bytes>, End> {
+    match frame {
+        Some(Ok(Message::Text(text))) => Ok(Some(text)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
+        Some(Ok(Message::Binary(_))) => Err(End::Binary),
+        Some(Ok(Message::Close(_))) => Err(End::Left),
+        Some(Err(WsError::Capacity(_))) => Err(End::TooLong),
+        Some(Err(WsError::Utf8(_))) => Err(End::NotUtf8),
+        Some(Err(WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Err(End::Lost),
+        Some(Err(WsError::Protocol(_))) => Err(End::NotWebSocket),
+        Some(Err(_)) | None => Err(End::Lost),
+    }
+}
+
 async fn read<S>(
     stream: &mut SplitStream<WebSocketStream<S>>,
-    conn: ConnId,
+    socket: Socket,
     hub: &HubHandle,
-    dialect: &Gst,
-    heard: &AtomicBool,
+    dialect: &Dialect,
+    ticks: &Ticks,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    while let Some(message) = stream.next().await {
-        heard.store(true, Ordering::Relaxed);
-        match message {
-            Ok(Message::Text(text)) => {
-                trace!(conn = conn.0, bytes = text.len(), "message");
-                let Some(request) = dialect.read(&text) else { continue };
-                if hub.request(conn, request).await.is_err() {
+    loop {
+        let text = match text(stream.next().await) {
+            Ok(text) => text,
+            Err(end) => return end,
+        };
+        ticks.heard.store(true, Ordering::Relaxed);
+        if ticks.probed.swap(false, Ordering::Relaxed) && hub.alive(socket).await.is_err() {
+            return End::Lost;
+        }
+        let Some(text) = text else { continue };
+        trace!(conn = socket.conn.0, bytes = text.len(), "message");
+        let passed_on = match dialect.read(&text) {
+            Said::Request { request: None, .. } if !dialect.counts() => continue,
+            Said::Request { request, tag } => hub.request(socket, request, tag).await,
+            Said::Ack(received) => {
+                if hub.acknowledge(socket, received).await.is_err() {
                     return End::Lost;
                 }
+                continue;
             }
-            Ok(Message::Binary(_)) => return End::Binary,
-            Ok(Message::Close(_)) => return End::Left,
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-            Err(WsError::Capacity(_)) => return End::TooLong,
-            Err(WsError::Utf8(_)) => return End::NotUtf8,
-            Err(WsError::Protocol(_)) => return End::NotWebSocket,
-            Err(_) => return End::Lost,
+        };
+        if passed_on.is_err() {
+            return End::Lost;
         }
+        ticks.count();
     }
-    End::Lost
 }
 
 async fn write<S>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     inbox: &mut Inbox,
-    dialect: &Gst,
-    heard: &AtomicBool,
+    dialect: &Dialect,
+    ticks: &Ticks,
     timing: Timing,
 ) -> End
 where
@@ -208,30 +393,45 @@ where
 {
     let mut pinged = false;
     let mut next_ping = pin!(sleep(timing.ping));
+    let mut next_ack = pin!(sleep(ACK_PERIOD));
     loop {
         let first = tokio::select! {
             biased;
             () = &mut next_ping => {
-                if !heard.swap(false, Ordering::Relaxed) && pinged {
+                if !ticks.heard.swap(false, Ordering::Relaxed) && pinged {
                     return End::Silent;
                 }
                 pinged = true;
                 next_ping.as_mut().reset(Instant::now() + timing.ping);
-                Message::Ping(Vec::new().into())
+                ping()
             }
-            notice = inbox.next() => match notice {
-                Some(notice) => match dialect.print(&notice) {
-                    Some(text) => Message::text(text),
+            letter = inbox.next() => match letter {
+                Some(letter) => match message(&letter, dialect, ticks) {
+                    Some(message) => message,
                     None => continue,
                 },
                 None => std::future::pending().await, // closed; the reason is on its way
             },
+            () = ack_is_due(ticks, next_ack.as_mut()), if dialect.counts() => {
+                next_ack.as_mut().reset(Instant::now() + ACK_PERIOD);
+                match ticks.news() {
+                    Some(received) => Message::text(Dialect::ack(received)),
+                    None => continue,
+                }
+            }
         };
-        match timeout(timing.write, send_all(sink, first, inbox, dialect)).await {
+        match timeout(timing.write, send_all(sink, first, inbox, dialect, ticks)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return End::Lost,
             Err(_) => return End::Stuck,
         }
+    }
+}
+
+async fn ack_is_due(ticks: &Ticks, next_ack: Pin<&mut Sleep>) {
+    tokio::select! {
+        () = ticks.due.notified() => {}
+        () = next_ack => {}
     }
 }
 
@@ -240,19 +440,34 @@ async fn send_all<S>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     first: Message,
     inbox: &mut Inbox,
-    dialect: &Gst,
+    dialect: &Dialect,
+    ticks: &Ticks,
 ) -> Result<(), WsError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     sink.feed(first).await?;
     for _ in 1..BATCH {
-        let Some(notice) = inbox.try_next() else { break };
-        if let Some(text) = dialect.print(&notice) {
-            sink.feed(Message::text(text)).await?;
+        let Some(letter) = inbox.try_next() else { break };
+        if let Some(message) = message(&letter, dialect, ticks) {
+            sink.feed(message).await?;
         }
     }
     sink.flush().await
+}
+
+fn message(letter: &Letter, dialect: &Dialect, ticks: &Ticks) -> Option<Message> {
+    match letter {
+        Letter::Notice(notice, tag) => dialect.print(notice, tag.as_ref()).map(Message::text),
+        Letter::Probe => {
+            ticks.probed.store(true, Ordering::Relaxed);
+            Some(ping())
+        }
+    }
+}
+
+fn ping() -> Message {
+    Message::Ping(Vec::new().into())
 }
 
 /// Reads on until the peer closes as well: unread data would turn the Close frame into a reset.

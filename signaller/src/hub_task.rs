@@ -4,53 +4,87 @@
 //! 1. wait for a command or for the hub's next deadline, whichever comes first;
 //! 2. hand it to the hub;
 //! 3. carry out all outputs, in their order: a notice goes into its connection's outbox, a close
-//!    takes the outbox away and hands its connection the reason;
+//!    takes the outbox away and hands its socket the reason, a fact goes to whoever keeps it;
 //! 4. tell the hub which outboxes overflowed, and go on at 3 until nothing is left.
 //!
 //! Commands come through one bounded queue in which connections wait in turn, so that a flood
 //! delays its sender. Outboxes are bounded in number and bytes.
+//!
+//! A connection is what the hub knows; it may outlive its socket. What a socket says after another
+//! took its place is not heard.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use signaller_core::{
-    CloseReason, ConnId, Hub, Identity, Input, Limits, Notice, Output, Payload, Refusal, Request,
-    Rng,
+    CloseReason, ConnId, Fact, Hub, Identity, Input, Limits, Notice, Output, Refusal, Request, Rng,
+    Text,
 };
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info};
 
+use crate::outbox::{Full, Inbox, Line, Outbox, line};
+use crate::store::ResumeId;
+
 /// Commands that wait for the hub.
 const COMMANDS: usize = 256;
-/// Notices that wait for one peer…
-const OUTBOX_NOTICES: usize = 1024;
-/// …and the bytes that they may have together, about.
-const OUTBOX_BYTES: usize = 1024 * 1024;
 
 /// How the rest of the server reaches the hub. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct HubHandle {
     commands: mpsc::Sender<Command>,
-    next_conn: Arc<AtomicU64>,
+    next: Arc<AtomicU64>,
 }
 
-/// A connection, as the hub knows it.
+/// A socket's place at the hub.
 #[derive(Debug)]
 pub(crate) struct Membership {
-    pub(crate) conn: ConnId,
+    pub(crate) socket: Socket,
     pub(crate) inbox: Inbox,
     /// Resolves when the hub closes the connection.
     pub(crate) closed: oneshot::Receiver<CloseReason>,
 }
 
-/// What the hub tells a connection.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    notices: mpsc::Receiver<Arc<Notice>>,
-    waiting: Arc<AtomicUsize>,
+/// A connection and the one socket of it that is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Socket {
+    pub(crate) conn: ConnId,
+    number: u64,
 }
+
+/// A connection that is back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Back {
+    /// How many messages of it were heard.
+    pub(crate) heard: u64,
+    /// Something was lost: both ends count anew.
+    pub(crate) reset: bool,
+}
+
+/// A connection that a server knew before it was started, and that may come back.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered {
+    pub(crate) identity: Identity,
+    pub(crate) resume: ResumeId,
+}
+
+/// What somebody keeps for when the server is started again.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// Something happened.
+    Fact(Fact),
+    /// A connection that came back has its newest token.
+    Acknowledged(ResumeId),
+    /// A connection is there, or was until now, and may come back.
+    Seen(ResumeId),
+    /// It will not.
+    Forgotten(ResumeId),
+}
+
+/// Takes what is to be kept; must not block.
+pub(crate) type Keeper = Box<dyn FnMut(Entry) + Send>;
 
 /// How many there are of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,47 +93,145 @@ pub struct Counts {
     pub peers: usize,
     /// Open sessions.
     pub sessions: usize,
+    /// Calls that ring or were accepted.
+    pub calls: usize,
 }
 
 /// The hub's task is gone: the server is at its end.
 #[derive(Debug)]
 pub(crate) struct HubGone;
 
+#[derive(Debug)]
 enum Command {
-    Connected { conn: ConnId, identity: Identity, outbox: Outbox },
-    Disconnected { conn: ConnId },
-    Request { conn: ConnId, request: Request },
+    Connect {
+        socket: Socket,
+        identity: Identity,
+        line: Line,
+        resume: Option<ResumeId>,
+    },
+    Resume {
+        number: u64,
+        resume: ResumeId,
+        received: u64,
+        line: Line,
+        answer: oneshot::Sender<(ConnId, Back)>,
+    },
+    Request {
+        socket: Socket,
+        request: Option<Request>,
+        tag: Option<Text>,
+    },
+    Acknowledge {
+        socket: Socket,
+        received: u64,
+    },
+    Alive {
+        socket: Socket,
+    },
+    Lost {
+        socket: Socket,
+    },
+    Left {
+        socket: Socket,
+    },
+    Tell(Input),
+    StayKnown,
     Count(oneshot::Sender<Counts>),
     Stop,
 }
 
 /// Starts the task. It ends with the last handle.
-pub(crate) fn spawn(limits: Limits) -> HubHandle {
+pub(crate) fn spawn(limits: Limits, begin: Begin, keeper: Keeper) -> HubHandle {
     let (commands, queue) = mpsc::channel(COMMANDS);
-    let hub = Hub::new(limits, Rng::from_seed(rand::random()));
-    tokio::spawn(HubTask { hub, outboxes: HashMap::new() }.run(queue));
-    HubHandle { commands, next_conn: Arc::new(AtomicU64::new(1)) }
+    let next = Arc::new(AtomicU64::new(1));
+    let mut task = HubTask {
+        hub: Hub::new(limits, Rng::from_seed(rand::random())),
+        connections: HashMap::new(),
+        resumes: HashMap::new(),
+        keeper,
+    };
+    task.begin(begin, &next);
+    tokio::spawn(task.run(queue));
+    HubHandle { commands, next }
+}
+
+/// What the hub is told before the first connection.
+#[derive(Debug, Default)]
+pub(crate) struct Begin {
+    /// Accounts first, and calls that were open.
+    pub(crate) inputs: Vec<Input>,
+    /// Connections that may come back; known before the calls are.
+    pub(crate) remembered: Vec<Remembered>,
 }
 
 impl HubHandle {
-    /// Makes a connection known. [`disconnect`](Self::disconnect) must follow.
-    pub(crate) async fn connect(&self, identity: Identity) -> Result<Membership, HubGone> {
-        let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
-        let (notices_in, notices) = mpsc::channel(OUTBOX_NOTICES);
-        let (close, closed) = oneshot::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let outbox = Outbox { notices: notices_in, waiting: Arc::clone(&waiting), close };
-        self.send(Command::Connected { conn, identity, outbox }).await?;
-        Ok(Membership { conn, inbox: Inbox { notices, waiting }, closed })
+    /// Makes a connection known, perhaps one that may come back.
+    /// [`lost`](Self::lost) or [`left`](Self::left) must follow.
+    pub(crate) async fn connect(
+        &self,
+        identity: Identity,
+        resume: Option<ResumeId>,
+    ) -> Result<Membership, HubGone> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let socket = Socket { conn: ConnId(number), number };
+        let (line, inbox, closed) = line();
+        self.send(Command::Connect { socket, identity, line, resume }).await?;
+        Ok(Membership { socket, inbox, closed })
     }
 
-    pub(crate) async fn disconnect(&self, conn: ConnId) {
+    /// Gives a connection a new socket, whose peer has so many letters; `None` if it is gone.
+    pub(crate) async fn resume(
+        &self,
+        resume: ResumeId,
+        received: u64,
+    ) -> Option<(Membership, Back)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (line, inbox, closed) = line();
+        let (answer, back) = oneshot::channel();
+        self.send(Command::Resume { number, resume, received, line, answer }).await.ok()?;
+        let (conn, back) = back.await.ok()?;
+        Some((Membership { socket: Socket { conn, number }, inbox, closed }, back))
+    }
+
+    /// The socket broke.
+    pub(crate) async fn lost(&self, socket: Socket) {
         // Without a hub there is nothing left to be told.
-        let _ = self.send(Command::Disconnected { conn }).await;
+        let _ = self.send(Command::Lost { socket }).await;
     }
 
-    pub(crate) async fn request(&self, conn: ConnId, request: Request) -> Result<(), HubGone> {
-        self.send(Command::Request { conn, request }).await
+    /// The peer left for good.
+    pub(crate) async fn left(&self, socket: Socket) {
+        let _ = self.send(Command::Left { socket }).await;
+    }
+
+    /// A message came in; it counts even if there is nothing to do.
+    pub(crate) async fn request(
+        &self,
+        socket: Socket,
+        request: Option<Request>,
+        tag: Option<Text>,
+    ) -> Result<(), HubGone> {
+        self.send(Command::Request { socket, request, tag }).await
+    }
+
+    /// The peer has so many letters.
+    pub(crate) async fn acknowledge(&self, socket: Socket, received: u64) -> Result<(), HubGone> {
+        self.send(Command::Acknowledge { socket, received }).await
+    }
+
+    /// The peer answered a probe.
+    pub(crate) async fn alive(&self, socket: Socket) -> Result<(), HubGone> {
+        self.send(Command::Alive { socket }).await
+    }
+
+    /// Something that no connection says: a changed account, a revoked token.
+    pub(crate) async fn tell(&self, input: Input) -> Result<(), HubGone> {
+        self.send(Command::Tell(input)).await
+    }
+
+    /// Everybody who could come back is to be known for longer.
+    pub(crate) async fn stay_known(&self) -> Result<(), HubGone> {
+        self.send(Command::StayKnown).await
     }
 
     /// Proof that the hub does its work.
@@ -119,43 +251,45 @@ impl HubHandle {
     }
 }
 
-impl Inbox {
-    /// The next notice; `None` once the hub closed the connection and all was taken.
-    pub(crate) async fn next(&mut self) -> Option<Arc<Notice>> {
-        let notice = self.notices.recv().await?;
-        self.taken(&notice);
-        Some(notice)
-    }
-
-    /// The next notice if there is one already.
-    pub(crate) fn try_next(&mut self) -> Option<Arc<Notice>> {
-        let notice = self.notices.try_recv().ok()?;
-        self.taken(&notice);
-        Some(notice)
-    }
-
-    fn taken(&self, notice: &Notice) {
-        self.waiting.fetch_sub(weight(notice), Ordering::Relaxed);
-    }
-}
-
 struct HubTask {
     hub: Hub,
-    outboxes: HashMap<ConnId, Outbox>,
+    connections: HashMap<ConnId, Connection>,
+    resumes: HashMap<ResumeId, ConnId>,
+    keeper: Keeper,
 }
 
-struct Outbox {
-    notices: mpsc::Sender<Arc<Notice>>,
-    waiting: Arc<AtomicUsize>,
-    close: oneshot::Sender<CloseReason>,
-}
-
-enum Full {
-    Overflowed,
-    Gone,
+struct Connection {
+    outbox: Outbox,
+    /// The socket that is heard.
+    number: u64,
+    /// Messages that came in.
+    heard: u64,
+    /// Under which number it may come back.
+    resume: Option<ResumeId>,
+    /// It came back, and has not said yet that it has its newest token.
+    is_fresh: bool,
 }
 
 impl HubTask {
+    /// Who was connected before the start is lost from the first moment on.
+    fn begin(&mut self, begin: Begin, next: &AtomicU64) {
+        let (accounts, calls): (Vec<_>, Vec<_>) =
+            begin.inputs.into_iter().partition(|input| matches!(input, Input::AccountChanged(_)));
+        for account in accounts {
+            self.handle(account);
+        }
+        for Remembered { identity, resume } in begin.remembered {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let conn = ConnId(number);
+            self.seat(conn, Connection::new(Outbox::forgetful(), number, Some(resume)));
+            self.handle(Input::Connected { conn, identity });
+            self.handle(Input::Lost { conn });
+        }
+        for call in calls {
+            self.handle(call);
+        }
+    }
+
     async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         loop {
             let deadline = self.hub.poll_timeout();
@@ -172,94 +306,185 @@ impl HubTask {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Connected { conn, identity, outbox } => {
-                self.outboxes.insert(conn, outbox);
+            Command::Request { socket, request, tag } => self.requested(socket, request, tag),
+            Command::Connect { socket: Socket { conn, number }, identity, line, resume } => {
+                let outbox = match resume {
+                    Some(_) => Outbox::resumable(line),
+                    None => Outbox::new(line),
+                };
+                self.seat(conn, Connection::new(outbox, number, resume));
                 self.handle(Input::Connected { conn, identity });
             }
-            Command::Disconnected { conn } => {
-                self.outboxes.remove(&conn);
-                self.handle(Input::Disconnected { conn });
+            Command::Resume { number, resume, received, line, answer } => {
+                if let Some(back) = self.resume(number, resume, received, line) {
+                    let _ = answer.send(back); // a socket that is gone already says so itself
+                }
             }
-            Command::Request { conn, request } => {
-                self.handle(Input::Request { conn, request, tag: None });
+            Command::Acknowledge { socket, received } => self.acknowledged(socket, received),
+            Command::Alive { socket } => {
+                if self.is_heard(socket) {
+                    self.handle(Input::Alive { conn: socket.conn });
+                }
+            }
+            Command::Lost { socket } => {
+                if self.is_heard(socket) {
+                    self.lost(socket.conn);
+                }
+            }
+            Command::Left { socket } => {
+                if self.is_heard(socket) {
+                    self.unseat(socket.conn);
+                    self.handle(Input::Disconnected { conn: socket.conn });
+                }
+            }
+            Command::Tell(input) => self.handle(input),
+            Command::StayKnown => {
+                for resume in self.connections.values().filter_map(|at| at.resume) {
+                    (self.keeper)(Entry::Seen(resume));
+                }
             }
             Command::Count(answer) => {
-                let counts =
-                    Counts { peers: self.hub.peer_count(), sessions: self.hub.session_count() };
+                let counts = Counts {
+                    peers: self.hub.peer_count(),
+                    sessions: self.hub.session_count(),
+                    calls: self.hub.call_count(),
+                };
                 let _ = answer.send(counts); // who asked may have given up
             }
             Command::Stop => self.handle(Input::Stopping),
         }
     }
 
+    fn requested(&mut self, socket: Socket, request: Option<Request>, tag: Option<Text>) {
+        let Socket { conn, number } = socket;
+        let Some(connection) = self.connections.get_mut(&conn).filter(|at| at.number == number)
+        else {
+            return;
+        };
+        connection.heard += 1;
+        if let Some(request) = request {
+            self.handle(Input::Request { conn, request, tag });
+        }
+    }
+
+    fn resume(
+        &mut self,
+        number: u64,
+        resume: ResumeId,
+        received: u64,
+        line: Line,
+    ) -> Option<(ConnId, Back)> {
+        let conn = *self.resumes.get(&resume)?;
+        let connection = self.connections.get_mut(&conn)?;
+        connection.number = number;
+        connection.is_fresh = true;
+        let reset = connection.outbox.plug(line, received);
+        if reset {
+            connection.heard = 0;
+        }
+        let back = Back { heard: connection.heard, reset };
+        self.handle(Input::Resumed { conn, reset });
+        Some((conn, back))
+    }
+
+    fn acknowledged(&mut self, socket: Socket, received: u64) {
+        if !self.is_heard(socket) {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(&socket.conn) else { return };
+        connection.outbox.acknowledge(received);
+        if let (Some(resume), true) = (connection.resume, connection.is_fresh) {
+            connection.is_fresh = false;
+            (self.keeper)(Entry::Acknowledged(resume));
+        }
+    }
+
+    /// Who cannot come back is gone.
+    fn lost(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        match connection.resume {
+            Some(resume) => {
+                connection.outbox.unplug();
+                (self.keeper)(Entry::Seen(resume));
+            }
+            None => drop(self.unseat(conn)),
+        }
+        self.handle(Input::Lost { conn });
+    }
+
+    fn is_heard(&self, socket: Socket) -> bool {
+        self.connections.get(&socket.conn).is_some_and(|at| at.number == socket.number)
+    }
+
+    fn seat(&mut self, conn: ConnId, connection: Connection) {
+        if let Some(resume) = connection.resume {
+            self.resumes.insert(resume, conn);
+        }
+        self.connections.insert(conn, connection);
+    }
+
+    fn unseat(&mut self, conn: ConnId) -> Option<Outbox> {
+        let connection = self.connections.remove(&conn)?;
+        if let Some(resume) = connection.resume {
+            self.resumes.remove(&resume);
+            (self.keeper)(Entry::Forgotten(resume));
+        }
+        Some(connection.outbox)
+    }
+
     fn handle(&mut self, input: Input) {
         let now = Instant::now();
+        let is_end = matches!(input, Input::Stopping);
         let mut failed = Vec::new();
         self.hub.handle(now, input);
         loop {
             while let Some(output) = self.hub.poll_output() {
-                self.carry_out(output, &mut failed);
+                self.carry_out(output, is_end, &mut failed);
             }
             let Some(input) = failed.pop() else { return };
             self.hub.handle(now, input);
         }
     }
 
-    fn carry_out(&mut self, output: Output, failed: &mut Vec<Input>) {
+    fn carry_out(&mut self, output: Output, is_end: bool, failed: &mut Vec<Input>) {
         match output {
-            Output::Notify { conn, notice, .. } => {
+            Output::Notify { conn, notice, tag } => {
                 log(conn, &notice);
-                match self.outboxes.get(&conn).map(|outbox| outbox.put(notice)) {
-                    Some(Err(Full::Overflowed)) => failed.push(Input::Overflowed { conn }),
-                    Some(Err(Full::Gone)) => failed.push(Input::Disconnected { conn }),
-                    Some(Ok(())) | None => {}
+                let Some(connection) = self.connections.get_mut(&conn) else { return };
+                match connection.outbox.put(notice, tag) {
+                    Err(Full::Overflowed) => failed.push(Input::Overflowed { conn }),
+                    Err(Full::Gone) if connection.resume.is_none() => {
+                        failed.push(Input::Disconnected { conn });
+                    }
+                    // Its own task will say so.
+                    Err(Full::Gone) | Ok(()) => {}
+                }
+            }
+            Output::Probe { conn } => {
+                if let Some(connection) = self.connections.get(&conn) {
+                    connection.outbox.probe();
+                }
+            }
+            // Who is connected when the server stops may come back to the next one.
+            Output::Close { conn, reason } if is_end => {
+                if let Some(connection) = self.connections.remove(&conn) {
+                    connection.outbox.close(reason);
                 }
             }
             Output::Close { conn, reason } => {
-                if let Some(outbox) = self.outboxes.remove(&conn) {
-                    let _ = outbox.close.send(reason); // it may be closing by itself
+                if let Some(outbox) = self.unseat(conn) {
+                    outbox.close(reason);
                 }
             }
-            // No connection has a peer id or an account of its own before there are logins.
-            Output::Probe { .. } | Output::Record(_) => {}
+            Output::Record(fact) => (self.keeper)(Entry::Fact(fact)),
         }
     }
 }
 
-impl Outbox {
-    fn put(&self, notice: Arc<Notice>) -> Result<(), Full> {
-        let weight = weight(&notice);
-        let before = self.waiting.fetch_add(weight, Ordering::Relaxed);
-        // One notice alone may be as long as it needs to be: a list of very many peers.
-        if before > 0 && before + weight > OUTBOX_BYTES {
-            return Err(Full::Overflowed);
-        }
-        self.notices.try_send(notice).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Full::Overflowed,
-            mpsc::error::TrySendError::Closed(_) => Full::Gone,
-        })
+impl Connection {
+    fn new(outbox: Outbox, number: u64, resume: Option<ResumeId>) -> Self {
+        Self { outbox, number, heard: 0, resume, is_fresh: false }
     }
-}
-
-/// About how many bytes a notice keeps in memory.
-fn weight(notice: &Notice) -> usize {
-    let text = match notice {
-        Notice::Relayed {
-            payload: Payload::Offer(text) | Payload::Answer(text) | Payload::Candidate(text),
-            ..
-        } => text.len(),
-        Notice::SessionRequested { offer, .. } => offer.as_ref().map_or(0, |offer| offer.len()),
-        Notice::SessionEnded { error, .. } => error.as_ref().map_or(0, |error| error.len()),
-        Notice::StatusChanged { status, .. } => status.meta.as_ref().map_or(0, |meta| meta.len()),
-        Notice::Producers(peers) | Notice::Consumers(peers) => {
-            let metas = peers.iter().filter_map(|listed| listed.status.meta.as_ref());
-            metas.map(|meta| meta.len()).sum::<usize>() + 64 * peers.len()
-        }
-        Notice::Accounts(accounts) => 128 * accounts.len(),
-        Notice::Snapshot(snapshot) => 128 * snapshot.accounts.len() + 16 * snapshot.sessions.len(),
-        _ => 0,
-    };
-    text + 128
 }
 
 /// Never what a session says, only that it begins and ends.
@@ -272,6 +497,11 @@ fn log(conn: ConnId, notice: &Notice) {
         Notice::SessionEnded { session, error } => {
             info!(conn = conn.0, %session, failed = error.is_some(), "session ended");
         }
+        Notice::CallRinging { call, to } => info!(conn = conn.0, %call, %to, "call rings"),
+        Notice::CallAccepted { call, from, .. } => {
+            info!(conn = conn.0, %call, with = %from, "call accepted");
+        }
+        Notice::CallEnded { call, reason } => info!(conn = conn.0, %call, ?reason, "call ended"),
         // Its words quote what could not be read, and that may be a description.
         Notice::Refused(Refusal::Unreadable(_)) => debug!(conn = conn.0, "unreadable message"),
         Notice::Refused(refusal) => debug!(conn = conn.0, %refusal, "refused"),

@@ -10,14 +10,17 @@ mod conn;
 mod dialect;
 #[cfg(test)]
 mod differential;
+mod gate;
 mod http;
 mod hub_task;
+mod ice;
 mod link;
 mod listen;
+mod outbox;
 mod room;
 pub mod run;
 mod service;
-#[allow(dead_code, unused_imports, reason = "nobody logs in yet")]
+#[allow(dead_code, unused_imports, reason = "its command line and API are not there yet")]
 mod store;
 
 use std::fmt;
@@ -31,10 +34,11 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use signaller_core::Limits;
+use signaller_core::{Input, Limits};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use tower::ServiceExt;
 use tracing::info;
 
@@ -42,20 +46,27 @@ pub use certificate::CertificateError;
 pub use config::{Cli, Command, Config, ConfigError, PROGRAM, Serve};
 pub use conn::{MAX_MESSAGE_LEN, Timing};
 pub use hub_task::Counts;
+pub use ice::{Ice, IceError};
 pub use listen::admission::Level;
 pub use listen::tls::{Identity, TlsError, What};
-pub use store::OpenError;
+pub use signaller_core::SecondLogin;
+pub use store::{Broken, OpenError, Registration};
 
 use certificate::Certificate;
-use hub_task::HubHandle;
+use gate::Gate;
+use hub_task::{Begin, Entry, HubHandle, Remembered};
 use link::{Link, Side};
 use listen::Visits;
 use listen::admission::Policy;
 use listen::upgrade::{self, NoUpgrade, Upgrades};
 use room::Room;
+use store::{Change, Store};
 
 /// How long all peers together may take to take note of the end.
 const LAST_FAREWELL: Duration = Duration::from_secs(3);
+
+/// How often it is written down who is connected; a small part of the time for which that is good.
+const STAY_KNOWN: Duration = Duration::from_secs(600);
 
 /// A running server.
 #[derive(Debug)]
@@ -63,6 +74,7 @@ pub struct Server {
     addresses: Vec<Address>,
     tasks: Vec<JoinHandle<()>>,
     certificate: Arc<Certificate>,
+    store: Store,
     hub: HubHandle,
     policy: Arc<ArcSwap<Policy>>,
     /// Its seats are all free when the last connection is gone.
@@ -84,6 +96,12 @@ pub enum StartError {
     /// The certificate, its key, or our own CA.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Accounts and what else outlives the server.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// They cannot be read.
+    #[error(transparent)]
+    Broken(#[from] Broken),
     /// The address.
     #[error("cannot listen on {address}: {source}{}", hint(source))]
     Listen {
@@ -98,8 +116,8 @@ impl StartError {
     /// 2 for what the owner has to set right, 1 for what may pass.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Certificate(_) => 2,
-            Self::Listen { .. } => 1,
+            Self::Certificate(_) | Self::Open(_) => 2,
+            Self::Broken(_) | Self::Listen { .. } => 1,
         }
     }
 }
@@ -121,12 +139,15 @@ impl Server {
         let main = open(config.listen)?;
         let plain = config.plain.map(open).transpose()?;
 
-        let hub = hub_task::spawn(Limits::default());
+        let store = Store::open(&config.data_dir).await?;
+        let (hub, changes) = start_hub(&store, config.limits()).await?;
+        let gate = Gate::new(store.clone(), config.ice.clone(), config.registration);
         let room = Room::new(config.max_clients);
         let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
         let site = http::Site { hub: hub.clone(), ca: certificate.ca() };
         let upgrades = Upgrades {
             hub: hub.clone(),
+            gate,
             policy: Arc::clone(&policy),
             room: room.clone(),
             timing: config.timing,
@@ -135,8 +156,13 @@ impl Server {
         let keeper = certificate::keep(Arc::clone(&certificate), config.timing.certificate);
         let mut server = Self {
             addresses: Vec::new(),
-            tasks: vec![tokio::spawn(keeper)],
+            tasks: vec![
+                tokio::spawn(keeper),
+                tokio::spawn(follow(changes, hub.clone())),
+                tokio::spawn(stay_known(hub.clone())),
+            ],
             certificate,
+            store,
             hub,
             policy,
             room,
@@ -188,6 +214,7 @@ impl Server {
         if timeout(LAST_FAREWELL, self.room.empty()).await.is_err() {
             info!("some peers did not take note of the end");
         }
+        self.store.close().await;
     }
 
     fn add<F>(
@@ -219,7 +246,7 @@ struct App {
 impl App {
     async fn route(&self, link: Link, mut request: Request<Incoming>) -> Response<Body> {
         if upgrade::is_wanted(&request) {
-            match self.upgrades.upgrade(link, &mut request) {
+            match self.upgrades.upgrade(link, &mut request).await {
                 Ok(response) => return response,
                 Err(NoUpgrade::Refused(status, words)) => {
                     return (status, format!("{words}\n")).into_response();
@@ -241,6 +268,55 @@ impl App {
 impl listen::App for App {
     async fn answer(&self, link: Link, request: Request<Incoming>) -> Response<Body> {
         http::secure(self.route(link, request).await)
+    }
+}
+
+/// The hub, told of everything that outlives a server: accounts, calls that were open, and who may
+/// come back.
+async fn start_hub(
+    store: &Store,
+    limits: Limits,
+) -> Result<(HubHandle, mpsc::Receiver<Change>), Broken> {
+    let (accounts, changes) = store.watch().await?;
+    let calls = store.open_calls().await?.into_iter().map(Input::Restored);
+    let inputs = accounts.into_iter().map(Input::AccountChanged).chain(calls).collect();
+    let resumes = store.resumes().await?.into_iter().filter_map(|(resume, known)| {
+        let identity = gate::returning(known.account?, known.credential, known.peer);
+        Some(Remembered { identity, resume })
+    });
+    let begin = Begin { inputs, remembered: resumes.collect() };
+    let keeper = store.clone();
+    let keep = move |entry| match entry {
+        Entry::Fact(fact) => keeper.record(fact),
+        Entry::Acknowledged(resume) => keeper.acknowledge_resume(resume),
+        Entry::Seen(resume) => keeper.see_resume(resume),
+        Entry::Forgotten(resume) => keeper.forget_resume(resume),
+    };
+    Ok((hub_task::spawn(limits, begin, Box::new(keep)), changes))
+}
+
+/// What others change in the store reaches the hub, and cuts what is live.
+async fn follow(mut changes: mpsc::Receiver<Change>, hub: HubHandle) {
+    while let Some(change) = changes.recv().await {
+        let input = match change {
+            Change::Account(account) => Input::AccountChanged(account),
+            Change::Removed(name) => Input::AccountRemoved(name),
+            Change::Revoked(credential) => Input::Revoked(credential),
+        };
+        if hub.tell(input).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Whoever is connected when the server is killed may come back to the next one.
+async fn stay_known(hub: HubHandle) {
+    let mut times = interval(STAY_KNOWN);
+    loop {
+        times.tick().await;
+        if hub.stay_known().await.is_err() {
+            return;
+        }
     }
 }
 

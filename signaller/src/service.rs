@@ -40,8 +40,8 @@ impl Manager {
 
     /// The hub has answered.
     pub(crate) fn alive(&self, counts: Counts) {
-        let Counts { peers, sessions } = counts;
-        let status = format!("peers {peers}, sessions {sessions}");
+        let Counts { peers, sessions, calls } = counts;
+        let status = format!("peers {peers}, sessions {sessions}, calls {calls}");
         let states = [Status(&status), Watchdog];
         tell(if self.watches { &states } else { &states[..1] });
     }

@@ -225,9 +225,9 @@ async fn a_service_manager_is_told() {
     });
     // It listens already: its ports were printed.
     assert_eq!(told(), "READY=1\n");
-    assert_eq!(told(), "STATUS=peers 0, sessions 0\nWATCHDOG=1\n");
+    assert_eq!(told(), "STATUS=peers 0, sessions 0, calls 0\nWATCHDOG=1\n");
     let _client = Client::open(tcp(program.plain).await, "/", &[]).await.unwrap();
-    wait_for("STATUS=peers 1, sessions 0\nWATCHDOG=1");
+    wait_for("STATUS=peers 1, sessions 0, calls 0\nWATCHDOG=1");
     program.signal("-HUP");
     wait_for("RELOADING=1\nMONOTONIC_USEC=");
     assert!(wait_for("READY=1").is_empty(), "READY follows RELOADING");

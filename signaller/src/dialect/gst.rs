@@ -23,10 +23,14 @@ pub(crate) struct Gst {
 impl Gst {
     /// What a text message asks for; `None` when nothing is left for the hub to do.
     pub(crate) fn read(&self, text: &str) -> Option<Request> {
-        let message = match ClientMessage::parse(text) {
-            Ok(message) => message,
-            Err(fault) => return Some(Request::Unreadable { fault: fault.to_string() }),
-        };
+        match ClientMessage::parse(text) {
+            Ok(message) => self.checked(message),
+            Err(fault) => Some(Request::Unreadable { fault: fault.to_string() }),
+        }
+    }
+
+    /// What a message asks for, once all of it that others will hear can be read by them.
+    pub(super) fn checked(&self, message: ClientMessage<'_>) -> Option<Request> {
         match passed_on(&message).map(free_form::check) {
             Some(Err(fault)) => {
                 Some(Request::Unreadable { fault: format!("not readable: {fault}") })
@@ -41,10 +45,11 @@ impl Gst {
         let message = match notice {
             Notice::Relayed { session, payload } => return Some(relayed(payload).print(session)),
             Notice::Welcome { peer } => ServerMessage::Welcome { peer_id: id(peer) },
-            Notice::StatusChanged { peer, status, .. } => ServerMessage::PeerStatusChanged {
+            Notice::StatusChanged { peer, status, account } => ServerMessage::PeerStatusChanged {
                 roles: status.roles.iter().copied().map(role_to_wire).collect(),
                 meta: meta(status),
                 peer_id: id(peer),
+                account: account.as_ref().map(|name| Cow::Borrowed(name.as_str())),
             },
             Notice::SessionRequested { peer, session, offer } => ServerMessage::StartSession {
                 peer_id: id(peer),
@@ -148,7 +153,11 @@ fn relayed(payload: &Payload) -> gst::Relayed<'_> {
 fn listed(peers: &[Listed]) -> Vec<gst::Listed<'_>> {
     peers
         .iter()
-        .map(|Listed { peer, status, .. }| gst::Listed { id: id(peer), meta: meta(status) })
+        .map(|Listed { peer, status, account }| gst::Listed {
+            id: id(peer),
+            meta: meta(status),
+            account: account.as_ref().map(|name| Cow::Borrowed(name.as_str())),
+        })
         .collect()
 }
 

@@ -4,5 +4,76 @@
 
 mod free_form;
 mod gst;
+mod intercom;
 
+use signaller_core::{Notice, Request, Text};
+
+#[cfg(test)]
 pub(crate) use gst::Gst;
+pub(crate) use intercom::{Hello, IceServers, Me, hello, refused, resumed};
+
+/// One connection's side of its protocol. Read by its reader while its writer prints.
+#[derive(Debug)]
+pub(crate) enum Dialect {
+    /// The stock protocol.
+    Gst(gst::Gst),
+    /// The same with the extension.
+    Intercom(intercom::Intercom),
+}
+
+/// What a text message says.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// Something for the hub, or `None` if all is done already.
+    Request {
+        /// What.
+        request: Option<Request>,
+        /// What its answer repeats.
+        tag: Option<Text>,
+    },
+    /// So many messages came in at the other end.
+    Ack(u64),
+}
+
+impl Dialect {
+    /// The stock protocol.
+    pub(crate) fn gst() -> Self {
+        Self::Gst(gst::Gst::default())
+    }
+
+    /// The extended one, for somebody who is known already.
+    pub(crate) fn intercom(me: Me) -> Self {
+        Self::Intercom(intercom::Intercom::new(me))
+    }
+
+    /// Whether both ends count messages, so that none is lost when a socket breaks.
+    pub(crate) fn counts(&self) -> bool {
+        matches!(self, Self::Intercom(_))
+    }
+
+    /// The text message that says how many came in.
+    pub(crate) fn ack(received: u64) -> String {
+        intercom::ack(received)
+    }
+
+    /// The last words to somebody who logged out.
+    pub(crate) fn farewell(&self) -> Option<String> {
+        self.counts().then(intercom::logged_out)
+    }
+
+    /// Reads a text message.
+    pub(crate) fn read(&self, text: &str) -> Said {
+        match self {
+            Self::Gst(gst) => Said::Request { request: gst.read(text), tag: None },
+            Self::Intercom(intercom) => intercom.read(text),
+        }
+    }
+
+    /// The text message that says this; `None` for what the protocol has no words for.
+    pub(crate) fn print(&self, notice: &Notice, tag: Option<&Text>) -> Option<String> {
+        match self {
+            Self::Gst(gst) => gst.print(notice),
+            Self::Intercom(intercom) => intercom.print(notice, tag),
+        }
+    }
+}

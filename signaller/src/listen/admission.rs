@@ -1,7 +1,8 @@
-//! Who may open a WebSocket, and what it may do then. A pure function of the request's head.
+//! Through which doors a WebSocket may come, and what it may do without a login. A pure function of
+//! the request's head.
 //!
-//! Until there are logins: by where it comes from, and with the Origin check that keeps other web
-//! sites out of a browser's reach. Fails closed.
+//! Keeps other web sites out of a browser's reach by the Origin check. Fails closed. Who somebody
+//! is, is found out behind it.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use signaller_core::Access;
@@ -33,15 +34,16 @@ pub(crate) struct Policy {
 /// What comes of an upgrade request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Admit(Access),
+    /// This much without a login, or why nothing.
+    Guest(Result<Access, &'static str>),
     /// Plain text on the main port is for local peers; others belong on its TLS side.
     BelongsOnTls,
     Refuse(StatusCode, &'static str),
 }
 
-const ANONYMOUS_DENIED: &str = "This server admits nobody without a login: \
+const ANONYMOUS_DENIED: &str = "This server admits nobody without a login; \
      start it with --anonymous watch or --anonymous full to change that.";
-const LOCAL_PEERS_DENIED: &str = "This server admits no local peers without TLS: \
+const LOCAL_PEERS_DENIED: &str = "This server admits no local peers without a login; \
      start it with --local-peers watch or --local-peers full to change that.";
 const FOREIGN_ORIGIN: &str = "Pages of this origin may not connect: \
      start the server with --allowed-origin ORIGIN to change that.";
@@ -61,6 +63,12 @@ impl Policy {
         admit(self.anonymous, ANONYMOUS_DENIED)
     }
 
+    /// Whether cookies count. A request without an Origin, which no page makes, cannot be told from
+    /// one that a page was made to send.
+    pub(crate) fn takes_cookies(link: Link, headers: &HeaderMap) -> bool {
+        link.side != Side::MainPlain && headers.contains_key(header::ORIGIN)
+    }
+
     /// No Origin, our own, or one that the owner listed.
     fn origin_passes(&self, link: Link, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
@@ -78,9 +86,9 @@ impl Policy {
 
 fn admit(level: Level, denied: &'static str) -> Verdict {
     match level {
-        Level::Deny => Verdict::Refuse(StatusCode::UNAUTHORIZED, denied),
-        Level::Watch => Verdict::Admit(Access::Watch),
-        Level::Full => Verdict::Admit(Access::Full),
+        Level::Deny => Verdict::Guest(Err(denied)),
+        Level::Watch => Verdict::Guest(Ok(Access::Watch)),
+        Level::Full => Verdict::Guest(Ok(Access::Full)),
     }
 }
 
@@ -145,10 +153,9 @@ mod tests {
             (Side::Plain, "--anonymous"),
             (Side::MainPlain, "--local-peers"),
         ] {
-            let Verdict::Refuse(status, words) = judge(&closed, side, "127.0.0.1", &[]) else {
+            let Verdict::Guest(Err(words)) = judge(&closed, side, "127.0.0.1", &[]) else {
                 panic!("{side:?} admits")
             };
-            assert_eq!(status, StatusCode::UNAUTHORIZED);
             assert!(words.contains(flag), "{words}");
         }
     }
@@ -156,15 +163,15 @@ mod tests {
     #[test]
     fn levels_become_access() {
         let watch = Policy { anonymous: Level::Watch, ..Policy::default() };
-        assert_eq!(judge(&watch, Side::Tls, LAN, &[]), Verdict::Admit(Access::Watch));
-        assert_eq!(judge(&open(), Side::Tls, LAN, &[]), Verdict::Admit(Access::Full));
+        assert_eq!(judge(&watch, Side::Tls, LAN, &[]), Verdict::Guest(Ok(Access::Watch)));
+        assert_eq!(judge(&open(), Side::Tls, LAN, &[]), Verdict::Guest(Ok(Access::Full)));
     }
 
     #[test]
     fn plain_text_on_the_main_port_is_for_local_peers_only() {
         let local = judge(&open(), Side::MainPlain, "127.0.0.1", &[]);
-        assert_eq!(local, Verdict::Admit(Access::Full));
-        assert_eq!(judge(&open(), Side::MainPlain, "::1", &[]), Verdict::Admit(Access::Full));
+        assert_eq!(local, Verdict::Guest(Ok(Access::Full)));
+        assert_eq!(judge(&open(), Side::MainPlain, "::1", &[]), Verdict::Guest(Ok(Access::Full)));
         assert_eq!(judge(&open(), Side::MainPlain, LAN, &[]), Verdict::BelongsOnTls);
         for name in
             ["forwarded", "x-forwarded-for", "x-forwarded-server", "x-real-ip", "via", "origin"]
@@ -185,7 +192,7 @@ mod tests {
             (Side::Tls, "door.local:8443", "https://pages.example"),
         ] {
             let verdict = judge(&open(), side, LAN, &[("host", host), ("origin", origin)]);
-            assert_eq!(verdict, Verdict::Admit(Access::Full), "{host} {origin}");
+            assert_eq!(verdict, Verdict::Guest(Ok(Access::Full)), "{host} {origin}");
         }
     }
 

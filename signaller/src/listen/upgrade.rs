@@ -8,13 +8,16 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use intercom_protocol::intercom::SUBPROTOCOL;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tracing::{debug, info};
 
 use super::admission::{Policy, Verdict};
-use crate::conn::{self, Timing};
+use super::credentials;
+use crate::conn::{self, Entrance, Timing};
+use crate::gate::{Gate, NotAdmitted};
 use crate::hub_task::HubHandle;
 use crate::link::Link;
 use crate::room::{Room, Seat};
@@ -22,14 +25,17 @@ use crate::room::{Room, Seat};
 /// Where WebSockets are: stock clients use the root, others a path of their own.
 const PATHS: [&str; 3] = ["/", "/ws", "/webrtc"];
 
-const NOT_HERE: &str = "WebSockets are at /, /ws and /webrtc.";
+const NOT_HERE: &str = "WebSockets are at /, /ws, /webrtc and /t/TOKEN.";
 const NOT_A_HANDSHAKE: &str = "That is not the handshake of WebSocket version 13.";
+const TOO_MANY_STRANGERS: &str =
+    "Too many connections of your address have not logged in yet; try again in a moment.";
 const NO_ROOM: &str = "The server has as many clients as --max-clients allows.";
 
 /// Everything that WebSockets need.
 #[derive(Clone, Debug)]
 pub(crate) struct Upgrades {
     pub(crate) hub: HubHandle,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) policy: Arc<ArcSwap<Policy>>,
     /// A seat for every connection that there may be.
     pub(crate) room: Room,
@@ -41,53 +47,70 @@ pub(crate) struct Upgrades {
 pub(crate) enum NoUpgrade {
     /// Plain text on the main port, from somewhere else.
     BelongsOnTls,
-    Refused(StatusCode, &'static str),
+    Refused(StatusCode, String),
 }
 
 /// Whether a request asks for a WebSocket, or for a path that has nothing else: a browser does not
 /// tell a page why it got no WebSocket, so the page asks again over HTTP and reads the refusal.
 pub(crate) fn is_wanted<B>(request: &Request<B>) -> bool {
     has_token(request.headers(), header::UPGRADE, "websocket")
-        || PATHS[1..].contains(&request.uri().path())
+        || request.uri().path() != PATHS[0] && is_socket_path(request.uri().path())
 }
 
 impl Upgrades {
     /// Answers an upgrade request; the connection is served by a task of its own.
-    pub(crate) fn upgrade(
+    pub(crate) async fn upgrade(
         &self,
         link: Link,
         request: &mut Request<Incoming>,
     ) -> Result<Response<Body>, NoUpgrade> {
-        if !PATHS.contains(&request.uri().path()) {
-            return Err(NoUpgrade::Refused(StatusCode::NOT_FOUND, NOT_HERE));
+        let answer = self.answer(link, request).await;
+        if let Err(NoUpgrade::Refused(status, words)) = &answer {
+            info!(remote = %link.remote, %status, "WebSocket refused: {words}");
         }
-        let access = match self.policy.load().judge(link, request.headers()) {
-            Verdict::Admit(access) => access,
-            Verdict::BelongsOnTls => return Err(NoUpgrade::BelongsOnTls),
-            Verdict::Refuse(status, words) => {
-                info!(remote = %link.remote, %status, "WebSocket refused: {words}");
-                return Err(NoUpgrade::Refused(status, words));
-            }
-        };
-        let Some(accept) = accept_key(request) else {
-            return Err(NoUpgrade::Refused(StatusCode::BAD_REQUEST, NOT_A_HANDSHAKE));
-        };
-        let Some(seat) = self.room.seat() else {
-            info!(remote = %link.remote, "WebSocket refused: {NO_ROOM}");
-            return Err(NoUpgrade::Refused(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM));
-        };
-        info!(remote = %link.remote, side = ?link.side, ?access, "WebSocket");
-        let upgrade = hyper::upgrade::on(request);
-        tokio::spawn(self.clone().serve(upgrade, access, seat));
-        Ok(switching(accept))
+        answer
     }
 
-    async fn serve(
-        self,
-        upgrade: hyper::upgrade::OnUpgrade,
-        access: signaller_core::Access,
-        _seat: Seat,
-    ) {
+    async fn answer(
+        &self,
+        link: Link,
+        request: &mut Request<Incoming>,
+    ) -> Result<Response<Body>, NoUpgrade> {
+        if !is_socket_path(request.uri().path()) {
+            return Err(refused(StatusCode::NOT_FOUND, NOT_HERE));
+        }
+        let headers = request.headers();
+        let guests = match self.policy.load().judge(link, headers) {
+            Verdict::Guest(guests) => guests,
+            Verdict::BelongsOnTls => return Err(NoUpgrade::BelongsOnTls),
+            Verdict::Refuse(status, words) => return Err(refused(status, words)),
+        };
+        let takes_cookies = Policy::takes_cookies(link, headers);
+        let credentials = credentials::find(request.uri(), headers, takes_cookies);
+        let proven = self.gate.prove(credentials.carrier.as_ref(), guests.ok()).await?;
+        let is_extended = has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+        let entrance = if is_extended {
+            let visitor = self.gate.visitor(proven, credentials, link.remote);
+            let crowded = || refused(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_STRANGERS);
+            Entrance::Intercom(visitor.ok_or_else(crowded)?)
+        } else {
+            let denied = guests.err().unwrap_or_default();
+            let identity = self.gate.identity(proven, credentials.instance.as_deref()).await?;
+            Entrance::Gst(identity.ok_or_else(|| refused(StatusCode::UNAUTHORIZED, denied))?)
+        };
+        let Some(accept) = accept_key(request) else {
+            return Err(refused(StatusCode::BAD_REQUEST, NOT_A_HANDSHAKE));
+        };
+        let Some(seat) = self.room.seat() else {
+            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM));
+        };
+        info!(remote = %link.remote, side = ?link.side, %entrance, "WebSocket");
+        let upgrade = hyper::upgrade::on(request);
+        tokio::spawn(self.clone().serve(upgrade, entrance, seat));
+        Ok(switching(accept, is_extended))
+    }
+
+    async fn serve(self, upgrade: hyper::upgrade::OnUpgrade, entrance: Entrance, _seat: Seat) {
         let socket = match upgrade.await {
             Ok(socket) => TokioIo::new(socket),
             Err(error) => {
@@ -97,8 +120,27 @@ impl Upgrades {
         };
         let config = Some(conn::config());
         let socket = WebSocketStream::from_raw_socket(socket, Role::Server, config).await;
-        conn::run(socket, access, &self.hub, self.timing).await;
+        conn::run(socket, entrance, &self.hub, self.timing).await;
     }
+}
+
+impl From<NotAdmitted> for NoUpgrade {
+    fn from(NotAdmitted { code, words }: NotAdmitted) -> Self {
+        match code {
+            "badInstance" => Self::Refused(StatusCode::BAD_REQUEST, words),
+            "unavailable" => Self::Refused(StatusCode::SERVICE_UNAVAILABLE, words),
+            _ => Self::Refused(StatusCode::UNAUTHORIZED, words),
+        }
+    }
+}
+
+fn refused(status: StatusCode, words: &str) -> NoUpgrade {
+    NoUpgrade::Refused(status, words.to_owned())
+}
+
+/// One of ours, or one that carries a token.
+fn is_socket_path(path: &str) -> bool {
+    PATHS.contains(&path) || path.starts_with("/t/")
 }
 
 fn accept_key<B>(request: &Request<B>) -> Option<HeaderValue> {
@@ -120,12 +162,15 @@ fn has_token(headers: &HeaderMap, name: header::HeaderName, token: &str) -> bool
         .any(|word| word.trim().eq_ignore_ascii_case(token))
 }
 
-fn switching(accept: HeaderValue) -> Response<Body> {
+fn switching(accept: HeaderValue, is_extended: bool) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if is_extended {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
     response
 }

@@ -78,7 +78,7 @@ pub enum OpenError {
 /// The database does not do its work.
 #[derive(Debug, thiserror::Error)]
 #[error("the database does not work: {}", words(.0))]
-pub(crate) struct Broken(#[from] sqlx::Error);
+pub struct Broken(#[from] sqlx::Error);
 
 impl From<io::Error> for Broken {
     fn from(error: io::Error) -> Self {

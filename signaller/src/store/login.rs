@@ -40,8 +40,8 @@ pub(crate) enum LoginError {
 }
 
 /// Who may make an account without being asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Registration {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Registration {
     /// Everybody.
     Open,
     /// Who has an invite.

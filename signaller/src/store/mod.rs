@@ -26,10 +26,10 @@ use std::sync::{Arc, Mutex};
 
 pub(crate) use accounts::{AccountError, BadLabel, circle_text, label};
 pub(crate) use credentials::{Credential, CredentialError, CredentialKind, Listing};
-pub(crate) use db::Broken;
-pub use db::OpenError;
+pub use db::{Broken, OpenError};
 pub(crate) use history::{AuditEntry, CallEntry};
-pub(crate) use login::{LoginError, RegisterError, Registration};
+pub use login::Registration;
+pub(crate) use login::{LoginError, RegisterError};
 pub(crate) use peers::{BadInstance, Instance};
 pub(crate) use record::{Action, Actor, Event, Outcome};
 pub(crate) use resume::{Resume, ResumeId};

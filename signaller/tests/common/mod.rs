@@ -133,8 +133,21 @@ pub async fn http(mut socket: Box<dyn Socket>, head: &str) -> String {
 }
 
 impl Client {
-    /// The status of the refusal if there is one.
+    /// A client that is welcomed at once, or the status of the refusal.
     pub async fn open(
+        socket: Box<dyn Socket>,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, (u16, String)> {
+        let mut client = Self::upgrade(socket, path, headers).await?;
+        let welcome = client.next().await;
+        assert_eq!(welcome["type"], "welcome");
+        client.id = welcome["peerId"].as_str().unwrap().to_owned();
+        Ok(client)
+    }
+
+    /// The same without a welcome.
+    pub async fn upgrade(
         socket: Box<dyn Socket>,
         path: &str,
         headers: &[(&str, &str)],
@@ -151,13 +164,7 @@ impl Client {
         }
         let opened = tokio_tungstenite::client_async(request.body(()).unwrap(), socket);
         match timeout(PATIENCE, opened).await.unwrap() {
-            Ok((socket, _)) => {
-                let mut client = Self { id: String::new(), socket };
-                let welcome = client.next().await;
-                assert_eq!(welcome["type"], "welcome");
-                client.id = welcome["peerId"].as_str().unwrap().to_owned();
-                Ok(client)
-            }
+            Ok((socket, _)) => Ok(Self { id: String::new(), socket }),
             Err(Error::Http(response)) => {
                 let body = response.body().clone().unwrap_or_default();
                 Err((response.status().as_u16(), String::from_utf8(body).unwrap()))

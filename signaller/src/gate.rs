@@ -1,0 +1,371 @@
+//! Who somebody is: from what it shows to an identity that the hub believes.
+//!
+//! Waits for the store, so that the hub never has to. What is shown is never logged, and a refusal
+//! tells no more than whoever asks knows already.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use intercom_protocol::intercom::{Password, Proof, Registration as Register, Resume as Token};
+use secrecy::{ExposeSecret, SecretString};
+use signaller_core::{Access, AccountName, CredentialId, Identity, Kind, PeerId};
+use tracing::{error, info};
+use uuid::Uuid;
+
+use crate::dialect::{Hello, Me, hello, refused, resumed};
+use crate::hub_task::{HubHandle, Membership};
+use crate::ice::Ice;
+use crate::listen::credentials::{Carrier, Credentials};
+use crate::store::{
+    AccountError, Actor, Broken, Credential, CredentialError, Instance, LoginError, RegisterError,
+    Registration, Resume, ResumeId, Store,
+};
+
+/// Strangers of one address that have not said who they are yet.
+const STRANGERS: usize = 8;
+
+const NOT_GOOD: &str = "What you show is not good: it is wrong, used up, expired or revoked.";
+
+/// Proves identities.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    store: Store,
+    ice: Ice,
+    registration: Registration,
+    strangers: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// What is known of somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Proven {
+    /// Nothing, and guests may not do anything.
+    Nobody,
+    /// Nothing, but guests may do this.
+    Guest(Access),
+    /// Its account.
+    Account(Login),
+}
+
+/// An account that somebody has proven to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    account: AccountName,
+    kind: Kind,
+    credential: Option<CredentialId>,
+}
+
+/// Why somebody is not let in, for programs and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotAdmitted {
+    pub(crate) code: &'static str,
+    pub(crate) words: String,
+}
+
+/// Somebody who has not said hello yet.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    gate: Arc<Gate>,
+    proven: Proven,
+    instance: Option<String>,
+    remote: IpAddr,
+    _place: Option<Place>,
+}
+
+/// Somebody who has.
+#[derive(Debug)]
+pub(crate) enum Admitted {
+    /// For the first time.
+    New { identity: Identity, me: Me, resume: Option<ResumeId> },
+    /// Again; `words` tell it so.
+    Back { membership: Box<Membership>, me: Me, heard: u64, words: String },
+}
+
+/// One of the strangers of an address; free again when dropped.
+#[derive(Debug)]
+struct Place {
+    gate: Arc<Gate>,
+    remote: IpAddr,
+}
+
+impl From<Credential> for Login {
+    fn from(Credential { id, account, kind }: Credential) -> Self {
+        Self { account, kind, credential: Some(id) }
+    }
+}
+
+impl Gate {
+    pub(crate) fn new(store: Store, ice: Ice, registration: Registration) -> Arc<Self> {
+        Arc::new(Self { store, ice, registration, strangers: Mutex::default() })
+    }
+
+    /// What a request's head proves; `guests` says what is allowed without.
+    pub(crate) async fn prove(
+        &self,
+        carrier: Option<&Carrier>,
+        guests: Option<Access>,
+    ) -> Result<Proven, NotAdmitted> {
+        let credential = match carrier {
+            None => return Ok(guests.map_or(Proven::Nobody, Proven::Guest)),
+            Some(Carrier::Token(token)) => self.store.token(token.expose()).await?,
+            Some(Carrier::Session(session)) => self.store.session(session.expose()).await?,
+            Some(Carrier::Ticket(ticket)) => self.store.redeem_ticket(ticket.expose()),
+        };
+        match credential {
+            Some(credential) => Ok(Proven::Account(credential.into())),
+            None => Err(NotAdmitted::new("badLogin", NOT_GOOD)),
+        }
+    }
+
+    /// As whom a client of the stock protocol comes in; `None` for nobody.
+    pub(crate) async fn identity(
+        &self,
+        proven: Proven,
+        instance: Option<&str>,
+    ) -> Result<Option<Identity>, NotAdmitted> {
+        match proven {
+            Proven::Nobody => Ok(None),
+            Proven::Guest(access) => Ok(Some(Identity::guest(access))),
+            Proven::Account(login) => {
+                let peer = self.peer_id(&login.account, parse(instance)?.as_ref()).await?;
+                let credential = login.credential;
+                Ok(Some(Identity { peer, credential, ..Identity::account(login.account) }))
+            }
+        }
+    }
+
+    /// Lets somebody in as far as its first message; strangers are few at a time.
+    pub(crate) fn visitor(
+        self: &Arc<Self>,
+        proven: Proven,
+        credentials: Credentials,
+        remote: IpAddr,
+    ) -> Option<Visitor> {
+        let place = match proven {
+            Proven::Nobody => Some(self.place(remote)?),
+            Proven::Guest(_) | Proven::Account(_) => None,
+        };
+        let Credentials { instance, .. } = credentials;
+        Some(Visitor { gate: Arc::clone(self), proven, instance, remote, _place: place })
+    }
+
+    fn place(self: &Arc<Self>, remote: IpAddr) -> Option<Place> {
+        let mut strangers = self.strangers();
+        let count = strangers.entry(remote).or_default();
+        if *count >= STRANGERS {
+            return None;
+        }
+        *count += 1;
+        Some(Place { gate: Arc::clone(self), remote })
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn peer_id(
+        &self,
+        account: &AccountName,
+        instance: Option<&Instance>,
+    ) -> Result<Option<PeerId>, NotAdmitted> {
+        match instance {
+            Some(instance) => Ok(Some(self.store.peer_id(account, instance).await?)),
+            None => Ok(None),
+        }
+    }
+
+    fn me(&self, login: Option<Login>, resume_token: Option<SecretString>) -> Me {
+        let who = login.as_ref().map_or("guest", |login| login.account.as_str());
+        let ice_servers = self.ice.servers(who, SystemTime::now());
+        let account = login.map(|login| (login.account, login.kind));
+        Me { account, resume_token, ice_servers }
+    }
+}
+
+impl Visitor {
+    /// Works on the first message; the error is what is answered to it.
+    pub(crate) async fn hello(self, text: &str, hub: &HubHandle) -> Result<Admitted, String> {
+        let Hello { instance, proof, tag } =
+            hello(text).map_err(|fault| refused("noHello", &fault, None))?;
+        let answer = match proof {
+            Proof::Resume(token) => self.back(&token, hub).await,
+            proof => self.enter(proof, instance.as_deref()).await,
+        };
+        answer.map_err(|NotAdmitted { code, words }| {
+            info!(remote = %self.remote, code, "not admitted: {words}");
+            refused(code, &words, tag.as_deref())
+        })
+    }
+
+    async fn enter(&self, proof: Proof<'_>, own: Option<&str>) -> Result<Admitted, NotAdmitted> {
+        let instance = parse(own.or(self.instance.as_deref()))?;
+        let login = match proof {
+            Proof::Login(Password { name, password }) => self.login(&name, &password).await?,
+            Proof::Register(register) => self.register(register).await?,
+            Proof::Token(token) => match self.gate.store.token(&token).await? {
+                Some(credential) => credential.into(),
+                None => return Err(NotAdmitted::new("badLogin", NOT_GOOD)),
+            },
+            Proof::None | Proof::Resume(_) => match &self.proven {
+                Proven::Account(login) => login.clone(),
+                Proven::Guest(access) => {
+                    let identity = Identity { calls: true, ..Identity::guest(*access) };
+                    let me = self.gate.me(None, None);
+                    return Ok(Admitted::New { identity, me, resume: None });
+                }
+                Proven::Nobody => {
+                    return Err(NotAdmitted::new("notLoggedIn", "this needs a login"));
+                }
+            },
+        };
+        self.admit(login, instance).await
+    }
+
+    async fn admit(
+        &self,
+        login: Login,
+        instance: Option<Instance>,
+    ) -> Result<Admitted, NotAdmitted> {
+        let peer = self.gate.peer_id(&login.account, instance.as_ref()).await?;
+        // Without an instance it is known for as long as it comes back.
+        let peer = peer.unwrap_or_else(|| PeerId::from(&*Uuid::new_v4().to_string()));
+        let Login { account, credential, .. } = login.clone();
+        let resume = Resume { account: Some(account), credential, peer: peer.clone(), instance };
+        let (resume, token) = self.gate.store.create_resume(&resume).await?;
+        let identity = returning(login.account.clone(), login.credential, peer);
+        let me = self.gate.me(Some(login), Some(token));
+        Ok(Admitted::New { identity, me, resume: Some(resume) })
+    }
+
+    /// The connection whose token this is goes on with this socket.
+    async fn back(&self, token: &Token<'_>, hub: &HubHandle) -> Result<Admitted, NotAdmitted> {
+        let store = &self.gate.store;
+        let too_late =
+            || NotAdmitted::new("cannotResume", "there is nothing to come back to; log in");
+        let (id, resume) = store.find_resume(&token.resume_token).await?.ok_or_else(too_late)?;
+        let account = resume.account.ok_or_else(too_late)?;
+        if matches!(&self.proven, Proven::Account(login) if login.account != account) {
+            return Err(too_late());
+        }
+        let kind = store.account(&account).await?.ok_or_else(too_late)?.kind;
+        let next = store.rotate_resume(id, &token.resume_token).await?.ok_or_else(too_late)?;
+        let (membership, back) = hub.resume(id, token.received).await.ok_or_else(too_late)?;
+        let words = resumed(back.heard, next.expose_secret(), back.reset);
+        let login = Login { account, kind, credential: resume.credential };
+        let me = self.gate.me(Some(login), None);
+        Ok(Admitted::Back { membership: Box::new(membership), me, heard: back.heard, words })
+    }
+
+    async fn login(&self, name: &str, password: &str) -> Result<Login, NotAdmitted> {
+        let store = &self.gate.store;
+        let (account, kind) = store.login(name, password.into(), self.remote).await?;
+        self.open(account, kind).await
+    }
+
+    async fn register(&self, register: Register<'_>) -> Result<Login, NotAdmitted> {
+        let Register { name, password, invite } = register;
+        let (policy, password) = (self.gate.registration, (&*password).into());
+        let store = &self.gate.store;
+        let account =
+            store.register(policy, &name, password, invite.as_deref(), self.remote).await?;
+        self.open(account, Kind::User).await
+    }
+
+    /// A session of its own, so that it can be ended like a browser's.
+    async fn open(&self, account: AccountName, kind: Kind) -> Result<Login, NotAdmitted> {
+        let by = Actor::Account { name: account.clone(), remote: Some(self.remote) };
+        let (credential, _) =
+            self.gate.store.open_session(&account, Some("intercom.v1"), &by).await?;
+        Ok(Login { account, kind, credential: Some(credential) })
+    }
+}
+
+/// As whom a client comes in that can come back.
+pub(crate) fn returning(
+    account: AccountName,
+    credential: Option<CredentialId>,
+    peer: PeerId,
+) -> Identity {
+    let peer = Some(peer);
+    Identity { peer, credential, calls: true, resumes: true, ..Identity::account(account) }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut strangers = self.gate.strangers();
+        if let Some(count) = strangers.get_mut(&self.remote) {
+            *count -= 1;
+            if *count == 0 {
+                strangers.remove(&self.remote);
+            }
+        }
+    }
+}
+
+impl NotAdmitted {
+    fn new(code: &'static str, words: impl Into<String>) -> Self {
+        Self { code, words: words.into() }
+    }
+}
+
+impl From<LoginError> for NotAdmitted {
+    fn from(error: LoginError) -> Self {
+        let words = error.to_string();
+        let code = match error {
+            LoginError::Wrong => "badLogin",
+            LoginError::TooSoon(_) => "tooManyFailures",
+            LoginError::Crowded(_) => "unavailable",
+            LoginError::Broken(broken) => return broken.into(),
+        };
+        Self::new(code, words)
+    }
+}
+
+impl From<RegisterError> for NotAdmitted {
+    fn from(error: RegisterError) -> Self {
+        let words = error.to_string();
+        let code = match error {
+            RegisterError::Closed => "registrationClosed",
+            RegisterError::BadInvite => "badInvite",
+            RegisterError::Name(_) => "badName",
+            RegisterError::Password(_) => "badPassword",
+            RegisterError::Exists(_) => "nameTaken",
+            RegisterError::TooSoon(_) => "tooManyFailures",
+            RegisterError::Full | RegisterError::Crowded(_) => "unavailable",
+            RegisterError::Broken(broken) => return broken.into(),
+        };
+        Self::new(code, words)
+    }
+}
+
+fn parse(text: Option<&str>) -> Result<Option<Instance>, NotAdmitted> {
+    text.map(Instance::parse)
+        .transpose()
+        .map_err(|fault| NotAdmitted::new("badInstance", fault.to_string()))
+}
+
+impl From<AccountError> for NotAdmitted {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Broken(broken) => broken.into(),
+            other => Self::new("badLogin", other.to_string()),
+        }
+    }
+}
+
+impl From<CredentialError> for NotAdmitted {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Broken(broken) => broken.into(),
+            other => Self::new("badLogin", other.to_string()),
+        }
+    }
+}
+
+impl From<Broken> for NotAdmitted {
+    fn from(broken: Broken) -> Self {
+        error!(%broken, "the store does not work");
+        Self::new("unavailable", "the server cannot look up accounts now; try again later")
+    }
+}

@@ -1,0 +1,145 @@
+//! What an upgrade request brings along to prove who is asking. A pure function of its head.
+//!
+//! Nothing is checked here but the form; nothing here is ever logged.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, Uri, header};
+
+/// The cookie of a web session. The prefix has browsers tie it to this very origin (RFC 6265bis).
+pub(crate) const COOKIE: &str = "__Host-intercom";
+
+/// Something that only its owner has.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Presented(String);
+
+/// Where it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// A token, in the header `Authorization: Bearer` or in the path `/t/TOKEN`.
+    Token(Presented),
+    /// A web session, in a cookie.
+    Session(Presented),
+    /// A ticket, in the query.
+    Ticket(Presented),
+}
+
+/// All that a request's head says about who is asking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(crate) carrier: Option<Carrier>,
+    /// Which installation of the account it is, as written.
+    pub(crate) instance: Option<String>,
+}
+
+impl Presented {
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Finds what a request brings along. A header says more than a path, and a path more than what a
+/// browser sends by itself. Cookies count only where the request's origin was checked.
+pub(crate) fn find(uri: &Uri, headers: &HeaderMap, takes_cookies: bool) -> Credentials {
+    let (path_token, path_instance) = in_path(uri.path());
+    let carrier = bearer(headers)
+        .or(path_token)
+        .map(Carrier::Token)
+        .or_else(|| in_query(uri).map(Carrier::Ticket))
+        .or_else(|| cookie(headers).filter(|_| takes_cookies).map(Carrier::Session));
+    let header = headers.get("x-intercom-instance").and_then(|value| value.to_str().ok());
+    Credentials { carrier, instance: header.map(str::to_owned).or(path_instance) }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Presented> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Presented(token.trim().to_owned()))
+}
+
+/// `/t/TOKEN` or `/t/TOKEN/INSTANCE`: stock GStreamer clients drop the query, but keep the path.
+fn in_path(path: &str) -> (Option<Presented>, Option<String>) {
+    let Some(rest) = path.strip_prefix("/t/") else { return (None, None) };
+    let (token, instance) = rest.split_once('/').unwrap_or((rest, ""));
+    let instance = Some(instance.trim_end_matches('/')).filter(|instance| !instance.is_empty());
+    (Some(Presented(token.to_owned())), instance.map(str::to_owned))
+}
+
+fn in_query(uri: &Uri) -> Option<Presented> {
+    let pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
+    let mut tickets = pairs.filter(|(key, _)| key == "ticket");
+    tickets.next().map(|(_, ticket)| Presented(ticket.into_owned()))
+}
+
+fn cookie(headers: &HeaderMap) -> Option<Presented> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut cookies = values.flat_map(|value| value.split(';')).filter_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        (name == COOKIE).then(|| Presented(value.to_owned()))
+    });
+    cookies.next()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn credentials(uri: &str, head: &[(&'static str, &str)], takes_cookies: bool) -> Credentials {
+        let mut headers = HeaderMap::new();
+        for (name, value) in head {
+            headers.append(*name, value.parse().unwrap());
+        }
+        find(&uri.parse().unwrap(), &headers, takes_cookies)
+    }
+
+    fn token(text: &str) -> Option<Carrier> {
+        Some(Carrier::Token(Presented(text.into())))
+    }
+
+    #[test]
+    fn each_carrier_is_found() {
+        let session = Some(Carrier::Session(Presented("s".into())));
+        let cookie = ("cookie", "a=b; __Host-intercom=s; c=d");
+        for (uri, head, carrier) in [
+            ("/", vec![], None),
+            ("/ws", vec![("authorization", "Bearer abc")], token("abc")),
+            ("/ws", vec![("authorization", "bearer  abc ")], token("abc")),
+            ("/ws", vec![("authorization", "Basic abc")], None),
+            ("/t/abc", vec![], token("abc")),
+            ("/t/abc/", vec![], token("abc")),
+            ("/t/abc", vec![("authorization", "Bearer x"), cookie], token("x")),
+            ("/?ticket=t&x=1", vec![], Some(Carrier::Ticket(Presented("t".into())))),
+            ("/?x=1", vec![cookie], session),
+            ("/", vec![("cookie", "intercom=s")], None),
+        ] {
+            assert_eq!(credentials(uri, &head, true).carrier, carrier, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_counts_only_where_the_origin_was_checked() {
+        let head = [("cookie", "__Host-intercom=s")];
+        assert_eq!(credentials("/", &head, false), Credentials::default());
+    }
+
+    #[test]
+    fn the_instance_is_in_header_or_path() {
+        assert_eq!(credentials("/t/abc/cam", &[], false).instance.as_deref(), Some("cam"));
+        let head = [("x-intercom-instance", "mic")];
+        assert_eq!(credentials("/t/abc/cam", &head, false).instance.as_deref(), Some("mic"));
+        assert_eq!(credentials("/t/abc/", &[], false).instance, None);
+    }
+
+    #[test]
+    fn nothing_of_it_is_shown() {
+        let found = credentials("/t/abc", &[], false);
+        assert!(!format!("{found:?}").contains("abc"));
+    }
+}

@@ -1,0 +1,342 @@
+//! What the hub tells a connection, on its way there: bounded, and kept for those who come back.
+//!
+//! An [`Outbox`] belongs to the hub's task and outlives the sockets of its connection; a [`Line`]
+//! and its [`Inbox`] are the two ends of what goes to one socket.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use signaller_core::{CloseReason, Notice, Payload, Text};
+use tokio::sync::{mpsc, oneshot};
+
+/// Letters that wait for one socket…
+const LINE_LETTERS: usize = 1024;
+/// …and the bytes that they may have together, about.
+const LINE_BYTES: usize = 1024 * 1024;
+/// Letters that are kept until the peer says that it has them…
+const BACKLOG_LETTERS: usize = 256;
+/// …and the bytes that they may have together, about.
+const BACKLOG_BYTES: usize = 256 * 1024;
+
+/// Something for a socket.
+#[derive(Clone, Debug)]
+pub(crate) enum Letter {
+    /// A message to be printed, and the tag of the request that it answers.
+    Notice(Arc<Notice>, Option<Text>),
+    /// A question whether anybody is there.
+    Probe,
+}
+
+/// The hub's end of one socket.
+#[derive(Debug)]
+pub(crate) struct Line {
+    letters: mpsc::Sender<Letter>,
+    waiting: Arc<AtomicUsize>,
+    close: oneshot::Sender<CloseReason>,
+}
+
+/// The socket's end.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    letters: mpsc::Receiver<Letter>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// All that a connection is told, whether it has a socket or not.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    line: Option<Line>,
+    backlog: Option<Backlog>,
+}
+
+/// Why a letter did not get into an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The peer does not read.
+    Overflowed,
+    /// The socket's task has ended.
+    Gone,
+}
+
+/// Both ends for a new socket, and what tells it to close.
+pub(crate) fn line() -> (Line, Inbox, oneshot::Receiver<CloseReason>) {
+    let (sender, letters) = mpsc::channel(LINE_LETTERS);
+    let (close, closed) = oneshot::channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let line = Line { letters: sender, waiting: Arc::clone(&waiting), close };
+    (line, Inbox { letters, waiting }, closed)
+}
+
+impl Outbox {
+    /// For a connection that ends with its socket.
+    pub(crate) fn new(line: Line) -> Self {
+        Self { line: Some(line), backlog: None }
+    }
+
+    /// For one that may come back.
+    pub(crate) fn resumable(line: Line) -> Self {
+        Self { line: Some(line), backlog: Some(Backlog::default()) }
+    }
+
+    /// For one that may come back, of which nothing is known but that.
+    pub(crate) fn forgetful() -> Self {
+        let backlog = Backlog { is_whole: false, ..Backlog::default() };
+        Self { line: None, backlog: Some(backlog) }
+    }
+
+    pub(crate) fn put(&mut self, notice: Arc<Notice>, tag: Option<Text>) -> Result<(), Full> {
+        let letter = Letter::Notice(notice, tag);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.keep(&letter);
+        }
+        self.line.as_ref().map_or(Ok(()), |line| line.put(letter))
+    }
+
+    /// Asks whether anybody is there.
+    pub(crate) fn probe(&self) {
+        if let Some(line) = &self.line {
+            let _ = line.put(Letter::Probe); // silence is an answer, too
+        }
+    }
+
+    /// The peer has received so many letters in all.
+    pub(crate) fn acknowledge(&mut self, received: u64) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.acknowledge(received);
+        }
+    }
+
+    /// Its socket broke.
+    pub(crate) fn unplug(&mut self) {
+        self.line = None;
+    }
+
+    /// It has a new socket; the old one, if it has not noticed yet, is closed. What the peer has
+    /// not received follows. Returns whether something was lost: then nothing follows, and both
+    /// ends count anew.
+    pub(crate) fn plug(&mut self, line: Line, received: u64) -> bool {
+        if let Some(old) = self.line.take() {
+            old.close(CloseReason::Replaced);
+        }
+        let unread = self.backlog.as_mut().and_then(|backlog| backlog.unread(received));
+        for letter in unread.iter().flatten() {
+            let _ = line.put(letter.clone()); // fewer than a line takes
+        }
+        self.line = Some(line);
+        if unread.is_none() {
+            self.backlog = Some(Backlog::default());
+        }
+        unread.is_none()
+    }
+
+    /// Tells the socket to close.
+    pub(crate) fn close(self, reason: CloseReason) {
+        if let Some(line) = self.line {
+            line.close(reason);
+        }
+    }
+}
+
+impl Line {
+    fn put(&self, letter: Letter) -> Result<(), Full> {
+        let weight = letter.weight();
+        let before = self.waiting.fetch_add(weight, Ordering::Relaxed);
+        // One letter alone may be as long as it needs to be: a list of very many peers.
+        if before > 0 && before + weight > LINE_BYTES {
+            return Err(Full::Overflowed);
+        }
+        self.letters.try_send(letter).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Full::Overflowed,
+            mpsc::error::TrySendError::Closed(_) => Full::Gone,
+        })
+    }
+
+    fn close(self, reason: CloseReason) {
+        let _ = self.close.send(reason); // it may be closing by itself
+    }
+}
+
+impl Inbox {
+    /// The next letter; `None` once the hub closed the connection and all was taken.
+    pub(crate) async fn next(&mut self) -> Option<Letter> {
+        let letter = self.letters.recv().await?;
+        self.taken(&letter);
+        Some(letter)
+    }
+
+    /// The next letter if there is one already.
+    pub(crate) fn try_next(&mut self) -> Option<Letter> {
+        let letter = self.letters.try_recv().ok()?;
+        self.taken(&letter);
+        Some(letter)
+    }
+
+    fn taken(&self, letter: &Letter) {
+        self.waiting.fetch_sub(letter.weight(), Ordering::Relaxed);
+    }
+}
+
+/// The last letters, as far as the peer has not said that it has them.
+#[derive(Debug)]
+struct Backlog {
+    letters: VecDeque<Letter>,
+    bytes: usize,
+    /// How many letters came before the first that is kept.
+    before: u64,
+    /// Whether it knows what was sent before.
+    is_whole: bool,
+}
+
+impl Default for Backlog {
+    fn default() -> Self {
+        Self { letters: VecDeque::new(), bytes: 0, before: 0, is_whole: true }
+    }
+}
+
+impl Backlog {
+    fn keep(&mut self, letter: &Letter) {
+        if let Letter::Notice(notice, _) = letter
+            && matches!(**notice, Notice::Welcome { .. })
+        {
+            return; // the peers count from there
+        }
+        self.bytes += letter.weight();
+        self.letters.push_back(letter.clone());
+        while self.letters.len() > BACKLOG_LETTERS || self.bytes > BACKLOG_BYTES {
+            self.drop_first();
+        }
+    }
+
+    fn acknowledge(&mut self, received: u64) {
+        while self.before < received && self.drop_first() {}
+    }
+
+    /// What comes after the first `received`; `None` if some of that is no longer kept, or was
+    /// never sent.
+    fn unread(&mut self, received: u64) -> Option<Vec<Letter>> {
+        let kept = self.before..=self.before + self.letters.len() as u64;
+        (self.is_whole && kept.contains(&received)).then(|| {
+            self.acknowledge(received);
+            self.letters.iter().cloned().collect()
+        })
+    }
+
+    fn drop_first(&mut self) -> bool {
+        let Some(letter) = self.letters.pop_front() else { return false };
+        self.bytes -= letter.weight();
+        self.before += 1;
+        true
+    }
+}
+
+impl Letter {
+    /// About how many bytes it keeps in memory.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Notice(notice, _) => 128 + text_len(notice),
+            Self::Probe => 0,
+        }
+    }
+}
+
+fn text_len(notice: &Notice) -> usize {
+    match notice {
+        Notice::Relayed {
+            payload: Payload::Offer(text) | Payload::Answer(text) | Payload::Candidate(text),
+            ..
+        } => text.len(),
+        Notice::SessionRequested { offer, .. } => offer.as_ref().map_or(0, |offer| offer.len()),
+        Notice::SessionEnded { error, .. } => error.as_ref().map_or(0, |error| error.len()),
+        Notice::StatusChanged { status, .. } => status.meta.as_ref().map_or(0, |meta| meta.len()),
+        Notice::Producers(peers) | Notice::Consumers(peers) => {
+            let metas = peers.iter().filter_map(|listed| listed.status.meta.as_ref());
+            metas.map(|meta| meta.len()).sum::<usize>() + 64 * peers.len()
+        }
+        Notice::Accounts(accounts) => 128 * accounts.len(),
+        Notice::Snapshot(snapshot) => 128 * snapshot.accounts.len() + 16 * snapshot.sessions.len(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use signaller_core::Refusal;
+
+    use super::*;
+
+    fn letter(number: usize) -> Arc<Notice> {
+        Arc::new(Notice::Refused(Refusal::Unreadable(number.to_string())))
+    }
+
+    fn numbers(inbox: &mut Inbox) -> Vec<String> {
+        let mut numbers = Vec::new();
+        while let Some(Letter::Notice(notice, _)) = inbox.try_next() {
+            let Notice::Refused(Refusal::Unreadable(number)) = &*notice else { panic!() };
+            numbers.push(number.clone());
+        }
+        numbers
+    }
+
+    fn sent(count: usize) -> Outbox {
+        let mut outbox = Outbox::resumable(line().0);
+        outbox.unplug();
+        for number in 0..count {
+            outbox.put(letter(number), None).unwrap();
+        }
+        outbox
+    }
+
+    #[test]
+    fn what_was_not_received_follows() {
+        let mut outbox = sent(5);
+        outbox.acknowledge(2);
+        let (line, mut inbox, _) = line();
+        assert!(!outbox.plug(line, 3));
+        assert_eq!(numbers(&mut inbox), ["3", "4"]);
+        outbox.put(letter(5), None).unwrap();
+        assert_eq!(numbers(&mut inbox), ["5"]);
+    }
+
+    #[test]
+    fn too_much_is_lost_and_so_are_impossible_counts() {
+        for (count, received, is_lost) in
+            [(300, 0, true), (300, 43, true), (300, 44, false), (300, 300, false), (3, 4, true)]
+        {
+            let mut outbox = sent(count);
+            let (line, mut inbox, _) = line();
+            assert_eq!(outbox.plug(line, received), is_lost, "{count} {received}");
+            let expected = if is_lost { 0 } else { count - received as usize };
+            assert_eq!(numbers(&mut inbox).len(), expected);
+        }
+    }
+
+    #[test]
+    fn both_ends_count_anew_after_a_loss() {
+        let mut outbox = sent(300);
+        let (first, _inbox, _) = line();
+        outbox.plug(first, 0);
+        outbox.put(letter(7), None).unwrap();
+        let (line, mut inbox, _) = line();
+        assert!(!outbox.plug(line, 0));
+        assert_eq!(numbers(&mut inbox), ["7"]);
+    }
+
+    #[test]
+    fn a_new_socket_closes_the_old_one() {
+        let mut outbox = sent(0);
+        let (first, _inbox, mut closed) = line();
+        outbox.plug(first, 0);
+        outbox.plug(line().0, 0);
+        assert_eq!(closed.try_recv(), Ok(CloseReason::Replaced));
+    }
+
+    #[test]
+    fn who_does_not_read_overflows() {
+        let (line, _inbox, _closed) = line();
+        let mut outbox = Outbox::new(line);
+        let put = (0..2 * LINE_LETTERS).map(|number| outbox.put(letter(number), None));
+        assert_eq!(put.last(), Some(Err(Full::Overflowed)));
+    }
+}
