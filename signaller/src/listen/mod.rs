@@ -29,7 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::link::{Link, Side};
 
@@ -41,7 +41,7 @@ const MAX_HEAD_LEN: usize = 16 * 1024;
 const VISITORS: usize = 256;
 /// How long to leave the queue of the system alone when no more sockets can be had.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
-/// That there are none is said, but not each time.
+/// What hinders is said, but not each time.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// The first byte of every TLS connection: a handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -103,8 +103,12 @@ async fn accept_all<F>(listener: &TcpListener, visits: &Visits, serve: impl Fn(T
 where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
-    let mut said: Option<Instant> = None;
-    while let Ok(seat) = Arc::clone(&visits.seats).acquire_owned().await {
+    let (mut lack, mut crowd) = (Seldom::default(), Seldom::default());
+    loop {
+        if visits.seats.available_permits() == 0 && crowd.is_time() {
+            warn!("{VISITORS} connections are no WebSockets; newcomers wait until one has gone");
+        }
+        let Ok(seat) = Arc::clone(&visits.seats).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((socket, _)) => {
                 let served = serve(socket);
@@ -116,8 +120,7 @@ where
                 });
             }
             Err(error) if is_exhaustion(&error) => {
-                if said.is_none_or(|at| at.elapsed() > SAY_AGAIN) {
-                    said = Some(Instant::now());
+                if lack.is_time() {
                     error!(
                         "cannot accept connections: {error}; raise the limit of open files \
                          (ulimit -n, LimitNOFILE=) or lower --max-clients"
@@ -128,6 +131,20 @@ where
             }
             Err(error) => debug!(%error, "a connection was gone before it was accepted"),
         }
+    }
+}
+
+/// What would be said again and again is said once in a while.
+#[derive(Default)]
+struct Seldom(Option<Instant>);
+
+impl Seldom {
+    fn is_time(&mut self) -> bool {
+        let is_time = self.0.is_none_or(|last| last.elapsed() > SAY_AGAIN);
+        if is_time {
+            self.0 = Some(Instant::now());
+        }
+        is_time
     }
 }
 
