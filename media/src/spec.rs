@@ -413,7 +413,9 @@ pub enum SpecError {
         known: &'static str,
     },
     /// Not the address of a network camera; it may hold a password and is not repeated.
-    #[error("a network camera's address looks like rtsp://HOST/PATH, with USER:PASSWORD@ before its host")]
+    #[error(
+        "a network camera's address looks like rtsp://HOST/PATH, with USER:PASSWORD@ before its host"
+    )]
     Rtsp,
     /// Not a size.
     #[error(
