@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::server::{Pki, Server};
+use crate::server::Server;
+use crate::setup::Setup;
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
@@ -121,9 +122,9 @@ pub(crate) fn candidate(session: &str) -> String {
 }
 
 /// Trusts the one CA of this run.
-pub(crate) fn tls_connector(pki: &Pki) -> Result<TlsConnector> {
+pub(crate) fn tls_connector(setup: &Setup) -> Result<TlsConnector> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(pki.ca())?)?;
+    roots.add(CertificateDer::from_pem_file(&setup.pki().ca)?)?;
     let config =
         rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))

@@ -1,10 +1,19 @@
 //! The results as a Markdown table: medians of both servers and their ratio.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use crate::rows::Figures;
+use crate::rows::{self, Figures};
 use crate::server::Kind;
+
+const HEAD: &str = "\
+# Results
+
+Written by `make bench`; medians of three rounds in which stock and ours took turns. `README.md` says how each row is
+measured. Figures move with the machine, ratios less.
+
+| what | figure | stock | ours | ours ÷ stock |
+|---|---|---:|---:|---:|
+";
 
 #[derive(Default)]
 pub(crate) struct Report {
@@ -23,18 +32,27 @@ impl Report {
         }
     }
 
-    pub(crate) fn print(&self) -> String {
-        let mut text = String::from(
-            "# Results\n\nWritten by `make bench`; medians of three rounds in which the two servers took turns. Figures move \
-             with the machine, ratios less.\n\n| what | figure | stock | ours | ours ÷ stock |\n|---|---|---:|---:|---:|\n",
-        );
-        for (row, figure) in &self.order {
-            let stock = self.median(row, figure, Kind::Stock);
-            let ours = self.median(row, figure, Kind::Ours);
-            let ratio = if stock > 0.0 { format!("{:.2}", ours / stock) } else { "–".into() };
-            let _ = writeln!(text, "| {row} | {figure} | {stock:.1} | {ours:.1} | {ratio} |");
+    /// The whole table. A row that was not measured is taken from the table of `before`.
+    pub(crate) fn print(&self, before: &str) -> String {
+        let mut text = String::from(HEAD);
+        for row in rows::all().map(|row| row.name) {
+            let figures: Vec<_> = self.order.iter().filter(|(name, _)| *name == row).collect();
+            for (_, figure) in &figures {
+                self.line(&mut text, row, figure);
+            }
+            if figures.is_empty() {
+                let is_it = |line: &&str| line.starts_with(&format!("| {row} |"));
+                before.lines().filter(is_it).for_each(|line| text.extend([line, "\n"]));
+            }
         }
         text
+    }
+
+    fn line(&self, text: &mut String, row: &'static str, figure: &'static str) {
+        let stock = self.median(row, figure, Kind::Stock);
+        let ours = self.median(row, figure, Kind::Ours);
+        let ratio = if stock > 0.0 { format!("{:.2}", ours / stock) } else { "–".into() };
+        text.push_str(&format!("| {row} | {figure} | {stock:.1} | {ours:.1} | {ratio} |\n"));
     }
 
     fn median(&self, row: &'static str, figure: &'static str, kind: Kind) -> f64 {

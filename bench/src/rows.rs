@@ -1,4 +1,5 @@
-//! What is measured. A row loads one fresh server and returns named figures.
+//! What is measured. A row loads one fresh server and returns named figures. Those of the signaller
+//! are measured here, those of the pipelines in [`media`].
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -9,47 +10,68 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::client::{Client, Pair, candidate, tls_connector};
-use crate::server::{Pki, Server};
+use crate::media;
+use crate::server::Server;
+use crate::setup::Setup;
 
 /// Name, unit included, and value.
 pub(crate) type Figures = Vec<(&'static str, f64)>;
 
-type Measured<'a> = Pin<Box<dyn Future<Output = Result<Figures>> + Send + 'a>>;
+pub(crate) type Measured<'a> = Pin<Box<dyn Future<Output = Result<Figures>> + Send + 'a>>;
+
+/// What a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Signaller,
+    Media,
+}
 
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    pub(crate) group: Group,
     pub(crate) tls: bool,
-    pub(crate) measure: for<'a> fn(&'a Server, &'a Pki) -> Measured<'a>,
+    pub(crate) measure: for<'a> fn(&'a Server, &'a Setup) -> Measured<'a>,
 }
 
-pub(crate) const ALL: &[Row] = &[
+/// Every row, in the order of the report.
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
+    SIGNALLER.iter().chain(media::ROWS)
+}
+
+const SIGNALLER: &[Row] = &[
     Row {
         name: "5 000 idle connections, plain",
+        group: Group::Signaller,
         tls: false,
-        measure: |server, pki| Box::pin(idle(server, pki, 5_000)),
+        measure: |server, setup| Box::pin(idle(server, setup, 5_000)),
     },
     Row {
         name: "3 000 idle connections, TLS",
+        group: Group::Signaller,
         tls: true,
-        measure: |server, pki| Box::pin(idle(server, pki, 3_000)),
+        measure: |server, setup| Box::pin(idle(server, setup, 3_000)),
     },
     Row {
         name: "50 pairs echo flat out",
+        group: Group::Signaller,
         tls: false,
         measure: |server, _| Box::pin(echo(server, None)),
     },
     Row {
         name: "50 pairs echo every 20 ms",
+        group: Group::Signaller,
         tls: false,
         measure: |server, _| Box::pin(echo(server, Some(Duration::from_millis(20)))),
     },
     Row {
         name: "a session is set up",
+        group: Group::Signaller,
         tls: false,
         measure: |server, _| Box::pin(session_setup(server)),
     },
     Row {
         name: "one peer stops reading, 20 others go on",
+        group: Group::Signaller,
         tls: false,
         measure: |server, _| Box::pin(stuck_peer(server)),
     },
@@ -58,8 +80,8 @@ pub(crate) const ALL: &[Row] = &[
 const PAIRS: usize = 50;
 const WINDOW: Duration = Duration::from_secs(5);
 
-async fn idle(server: &Server, pki: &Pki, count: usize) -> Result<Figures> {
-    let connector = if server.tls { Some(tls_connector(pki)?) } else { None };
+async fn idle(server: &Server, setup: &Setup, count: usize) -> Result<Figures> {
+    let connector = if server.tls { Some(tls_connector(setup)?) } else { None };
     let before = server.memory()?;
     let mut clients = Vec::with_capacity(count);
     while clients.len() < count {
@@ -88,8 +110,8 @@ async fn echo(server: &Server, pace: Option<Duration>) -> Result<Figures> {
     round_trips.sort_unstable();
     Ok(vec![
         ("server CPU per relayed message, µs", cpu.as_secs_f64() * 1e6 / relayed as f64),
-        ("round trip p50, µs", percentile(&round_trips, 50)?),
-        ("round trip p99, µs", percentile(&round_trips, 99)?),
+        ("round trip p50, µs", micros(percentile(&round_trips, 50)?)),
+        ("round trip p99, µs", micros(percentile(&round_trips, 99)?)),
         ("messages relayed a second", relayed as f64 / WINDOW.as_secs_f64()),
     ])
 }
@@ -129,8 +151,8 @@ async fn session_setup(server: &Server) -> Result<Figures> {
     }
     times.sort_unstable();
     Ok(vec![
-        ("asked to both ends told p50, µs", percentile(&times, 50)?),
-        ("asked to both ends told p99, µs", percentile(&times, 99)?),
+        ("asked to both ends told p50, µs", micros(percentile(&times, 50)?)),
+        ("asked to both ends told p99, µs", micros(percentile(&times, 99)?)),
     ])
 }
 
@@ -161,8 +183,12 @@ async fn stuck_peer(server: &Server) -> Result<Figures> {
     Ok(vec![("echoes of the others, percent of due", 100.0 * done as f64 / expected)])
 }
 
-fn percentile(sorted: &[Duration], percent: usize) -> Result<f64> {
+/// Of values in order.
+pub(crate) fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Result<T> {
     let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    let time = sorted.get(index).context("nothing was measured")?;
-    Ok(time.as_secs_f64() * 1e6)
+    sorted.get(index).copied().context("nothing was measured")
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }

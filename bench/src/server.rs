@@ -5,9 +5,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+
+use crate::setup::Setup;
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,26 +20,9 @@ pub(crate) enum Kind {
     Ours,
 }
 
-/// One certificate that both servers present, so that TLS costs both the same.
-pub(crate) struct Pki {
-    files: intercom_pki::Files,
-    _dir: TempDir,
-}
-
-impl Pki {
-    pub(crate) fn make() -> Result<Self> {
-        let dir = TempDir::new()?;
-        Ok(Self { files: intercom_pki::ensure_server(dir.path())?.files, _dir: dir })
-    }
-
-    /// What clients trust.
-    pub(crate) fn ca(&self) -> &Path {
-        &self.files.ca
-    }
-}
-
 /// A running server. It is ended when dropped.
 pub(crate) struct Server {
+    pub(crate) kind: Kind,
     pub(crate) port: u16,
     pub(crate) tls: bool,
     child: Child,
@@ -43,22 +30,21 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(kind: Kind, program: &Path, tls: bool, pki: &Pki) -> Result<Self> {
+    pub(crate) async fn start(kind: Kind, tls: bool, setup: &Setup) -> Result<Self> {
         let data = TempDir::new()?;
         let port = free_port().await?;
-        let mut command = Command::new(program);
-        match kind {
-            Kind::Stock => stock(&mut command, port, tls, pki),
-            Kind::Ours => ours(&mut command, port, tls, pki, data.path()),
-        }
+        let mut command = match kind {
+            Kind::Stock => stock(port, tls, setup),
+            Kind::Ours => ours(port, tls, setup, data.path()),
+        };
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} does not start", program.display()))?;
-        let server = Self { port, tls, child, _data: data };
+            .with_context(|| format!("{kind:?}: the server does not start"))?;
+        let server = Self { kind, port, tls, child, _data: data };
         server.reachable().await?;
         Ok(server)
     }
@@ -73,13 +59,7 @@ impl Server {
 
     /// Processor time used so far, user and system.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        // Nanoseconds on a processor, finer than the ticks of /proc/PID/stat; summed over threads.
-        let mut nanos = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid()?))? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            nanos += text.split_whitespace().next().context("no schedstat")?.parse::<u64>()?;
-        }
-        Ok(Duration::from_nanos(nanos))
+        cpu_of(self.pid()?)
     }
 
     fn pid(&self) -> Result<u32> {
@@ -97,22 +77,34 @@ impl Server {
     }
 }
 
+/// Processor time that a process has used so far, user and system, of threads that have ended, too.
+pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
+    let time = clock_getcpuclockid(Pid::from_raw(pid.try_into()?))?.now()?;
+    Ok(time.into())
+}
+
 /// Quiet: at its default level it prints every message, which would be measured as its own work.
-fn stock(command: &mut Command, port: u16, tls: bool, pki: &Pki) {
+fn stock(port: u16, tls: bool, setup: &Setup) -> Command {
+    let mut command = setup.stock_server();
     command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
     command.env("WEBRTCSINK_SIGNALLING_SERVER_LOG", "error");
     if tls {
-        command.arg("--cert").arg(&pki.files.server).arg("--key").arg(&pki.files.server_key);
+        let files = setup.pki();
+        command.arg("--cert").arg(&files.server).arg("--key").arg(&files.server_key);
     }
+    command
 }
 
-fn ours(command: &mut Command, port: u16, tls: bool, pki: &Pki, data: &Path) {
+fn ours(port: u16, tls: bool, setup: &Setup, data: &Path) -> Command {
     let address = format!("127.0.0.1:{port}");
     let (listen, plain) =
         if tls { (address, "127.0.0.1:0".to_owned()) } else { ("127.0.0.1:0".to_owned(), address) };
+    let mut command = setup.ours("intercom-signaller");
     command.args(["serve", "--anonymous", "full", "--max-clients", "20000"]);
     command.args(["--listen", &listen, "--plain", &plain]).arg("--data-dir").arg(data);
-    command.arg("--cert").arg(&pki.files.server).arg("--key").arg(&pki.files.server_key);
+    let files = setup.pki();
+    command.arg("--cert").arg(&files.server).arg("--key").arg(&files.server_key);
+    command
 }
 
 async fn free_port() -> Result<u16> {
