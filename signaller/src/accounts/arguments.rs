@@ -1,7 +1,7 @@
 //! What can be said on the command line of accounts.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueHint};
@@ -56,12 +56,12 @@ pub struct Place {
     /// Where the server keeps its data [default: as `serve` with the same settings]
     #[arg(long, env = "INTERCOM_DATA_DIR", value_name = "DIR", global = true,
           value_hint = ValueHint::DirPath)]
-    pub(super) data_dir: Option<PathBuf>,
+    data_dir: Option<OsString>,
 
     /// The server's settings file, which may say where its data are
     #[arg(long, env = "INTERCOM_CONFIG", value_name = "FILE", global = true,
           value_hint = ValueHint::FilePath)]
-    pub(super) config: Option<PathBuf>,
+    config: Option<OsString>,
 }
 
 /// What to do with an account.
@@ -203,6 +203,18 @@ impl Command {
             | Self::Invite { place, .. }
             | Self::Rights { place, .. } => place,
         }
+    }
+}
+
+impl Place {
+    /// The directory itself, if one is named. An empty variable is as good as none.
+    pub(super) fn data_dir(&self) -> Option<&OsStr> {
+        self.data_dir.as_deref().filter(|dir| !dir.is_empty())
+    }
+
+    /// The settings file, if one is named.
+    pub(super) fn config(&self) -> Option<&OsStr> {
+        self.config.as_deref().filter(|file| !file.is_empty())
     }
 }
 

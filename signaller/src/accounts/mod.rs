@@ -87,12 +87,10 @@ pub fn run(command: Command) -> Result<(), CommandError> {
 
 /// Where the server of the same settings keeps its data.
 fn data_dir(place: &Place) -> Result<PathBuf, CommandError> {
-    // An empty variable is as good as none.
-    if let Some(dir) = place.data_dir.as_ref().filter(|dir| !dir.as_os_str().is_empty()) {
-        return Ok(dir.clone());
+    if let Some(dir) = place.data_dir() {
+        return Ok(dir.into());
     }
-    let config = place.config.iter().filter(|file| !file.as_os_str().is_empty());
-    let flags = config.flat_map(|file| ["--config".into(), file.into()]);
+    let flags = place.config().into_iter().flat_map(|file| ["--config".into(), file.into()]);
     let cli: Cli = PROGRAM.settings(flags)?;
     match cli.command {
         config::Command::Serve(serve) => Ok(Config::try_from(serve)?.data_dir),

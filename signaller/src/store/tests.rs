@@ -627,3 +627,55 @@ async fn a_lock_that_stays_is_named() {
     house.store.flush().await;
     assert_eq!(house.store.calls(None, None, 10).await.unwrap().len(), 1);
 }
+
+/// What each version wrote; add one when the schema changes, and never change one.
+const FIXTURES: &[&str] = &[include_str!("fixtures/1.sql")];
+
+#[tokio::test]
+async fn every_version_that_ever_was_is_brought_up_to_date() {
+    let new = House::new().await.schema().await;
+    for (index, fixture) in FIXTURES.iter().enumerate() {
+        let dir = TempDir::new().unwrap();
+        let file = SqliteConnectOptions::new().filename(dir.path().join("intercom.db"));
+        let mut old = SqliteConnection::connect_with(&file.create_if_missing(true)).await.unwrap();
+        sqlx::raw_sql(fixture).execute(&mut old).await.unwrap();
+        old.close().await.unwrap();
+        let house = House { store: Store::open(dir.path()).await.unwrap(), dir };
+        assert_eq!(house.schema().await, new, "version {}", index + 1);
+        is_the_house_of_the_fixtures(&house.store).await;
+    }
+}
+
+impl House {
+    async fn schema(&self) -> Vec<(String, Option<String>)> {
+        let sql = "SELECT name, sql FROM sqlite_schema ORDER BY name";
+        sqlx::query_as(sql).fetch_all(&mut self.other().await).await.unwrap()
+    }
+}
+
+async fn is_the_house_of_the_fixtures(store: &Store) {
+    let (ann, door) = (name("ann"), name("door"));
+    let accounts = store.accounts().await.unwrap();
+    let kinds: Vec<_> = accounts.iter().map(|a| (a.name.as_str(), a.kind)).collect();
+    assert_eq!(kinds, [("ann", Kind::Admin), ("bob", Kind::User), ("door", Kind::Device)]);
+    assert_eq!(accounts[0].label.as_deref(), Some("Ann ❤"));
+    let rights = &accounts[2].rights;
+    assert_eq!((&rights.see, &rights.talk), (&Circle::Everyone, &Circle::Users));
+    assert_eq!(rights.watch, Circle::Listed([ann.clone(), name("bob")].into()));
+    store.login("ann", password("ann"), here()).await.unwrap();
+
+    let token = "ict_P5XPkcVAZ2nYwknPXgjnfhiIcLF7EAt_XvnmuaNlgl4";
+    assert_eq!(store.token(token).await.unwrap().unwrap().account, door);
+    assert_eq!(store.session("ics_fixture").await.unwrap().unwrap().account, ann);
+    let cam = Instance::parse("cam").unwrap();
+    let peer = store.peer_id(&door, &cam).await.unwrap();
+    let (_, resume) = store.find_resume("icr_before").await.unwrap().unwrap();
+    assert_eq!((resume.peer, resume.instance), (peer, Some(cam)));
+    assert_eq!(store.resumes().await.unwrap().len(), 1);
+    assert_eq!(store.open_calls().await.unwrap()[0].sessions.len(), 1);
+    assert_eq!(store.missed(&ann, 0, 10).await.unwrap()[0].rang, 30_000);
+    let invite = "ici_NFV2cHL1-VQufQi9MXd8sgP_-xO91mSkb806DyMFf-Y";
+    let kim = store.register(Registration::Invite, "kim", password("kim"), Some(invite), here());
+    kim.await.unwrap();
+    assert!(store.audit_log(None, None, 100).await.unwrap().len() >= 7);
+}

@@ -1,0 +1,344 @@
+//! The command line of accounts, as a stranger uses it: the program, its stdin, its exit codes.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-signaller");
+
+struct House(TempDir);
+
+impl House {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn dir(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(line.split_whitespace());
+        command.env("INTERCOM_CONFIG", "/dev/null").env("INTERCOM_DATA_DIR", self.dir());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, line: &str, stdin: &str) -> Output {
+        let mut child = self.command(line).spawn().unwrap();
+        // It may end without reading.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// What a command prints that must work.
+    fn prints(&self, line: &str, stdin: &str) -> String {
+        let output = self.run(line, stdin);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && error.is_empty(), "{line}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The one line of a command that must not work.
+    fn refuses(&self, line: &str, stdin: &str) -> (i32, String) {
+        let output = self.run(line, stdin);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.stdout.is_empty(), "{line}");
+        assert_eq!(error.lines().count(), 1, "{line}: {error}");
+        let words = error.trim_end().strip_prefix("error: ").unwrap().to_owned();
+        (output.status.code().unwrap(), words)
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        let list = self.prints("account list", "");
+        list.lines().skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    }
+}
+
+/// Columns of a list, without the spaces between them.
+fn columns(list: &str) -> Vec<Vec<&str>> {
+    list.lines()
+        .map(|line| line.split("  ").filter(|c| !c.is_empty()).map(str::trim).collect())
+        .collect()
+}
+
+#[test]
+fn accounts_are_kept() {
+    let house = House::new();
+    let words = "ann's password\n";
+    assert_eq!(house.prints("account add Ann --kind admin --label A.", words), "");
+    house.prints("account add bob", "bob's password\r\nand more");
+    house.prints("account add door --kind device", "");
+    let list = house.prints("account list", "");
+    assert_eq!(
+        columns(&list),
+        [
+            vec!["NAME", "KIND", "LABEL"],
+            vec!["ann", "admin", "A."],
+            vec!["bob", "user", "-"],
+            vec!["door", "device", "-"],
+        ]
+    );
+    house.prints("account passwd bob", "another password\n");
+    house.prints("account role bob admin", "");
+    house.prints("account role ann user", "");
+    house.prints("account remove ann", "");
+    house.prints("rights set door watch bob", "");
+    house.prints("rights set door see everyone", "");
+    let shown = house.prints("rights show door", "");
+    let rights = [
+        ["see", "everyone"],
+        ["watch", "bob"],
+        ["talk", "users"],
+        ["call", "users"],
+        ["control", "nobody"],
+    ];
+    assert_eq!(columns(&shown), rights);
+    let json: serde_json::Value =
+        serde_json::from_str(&house.prints("account list --json", "")).unwrap();
+    assert_eq!(json[1]["rights"]["watch"], "bob");
+    assert_eq!(json[0]["kind"], "admin");
+
+    let audit = house.prints("account audit ann", "");
+    let actions: Vec<_> = columns(&audit).into_iter().skip(1).map(|row| row[3]).collect();
+    assert_eq!(actions, ["account remove", "account role", "account add"]);
+    let all = house.prints("account audit --limit 4 --json", "");
+    let all: serde_json::Value = serde_json::from_str(&all).unwrap();
+    assert_eq!(all.as_array().unwrap().len(), 4);
+    assert_eq!((&all[0]["action"], &all[0]["who"]), (&"rights set".into(), &"(owner)".into()));
+}
+
+#[test]
+fn a_token_is_shown_once() {
+    let house = House::new();
+    house.prints("account add door --kind device", "");
+    let token = house.prints("token create door --name porch --expires 30", "");
+    let secret = token.strip_prefix("ict_").and_then(|rest| rest.strip_suffix('\n')).unwrap();
+    assert_eq!(secret.len(), 43, "{token}");
+    assert_ne!(house.prints("token create door", ""), token);
+    let list = house.prints("token list door", "");
+    let rows = columns(&list);
+    assert_eq!(rows[0], ["ID", "ACCOUNT", "KIND", "CREATED", "USED", "EXPIRES", "NAME"]);
+    let [id, account, kind, .., name] = rows[1][..] else { panic!("{rows:?}") };
+    assert_eq!((account, kind, name, rows.len()), ("door", "token", "porch", 3));
+    let audit = house.prints("account audit", "");
+    let json = house.prints("token list --json", "");
+    for text in [&list, &audit, &json] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    for file in fs::read_dir(house.dir()).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(43).any(|window| window == secret.as_bytes()));
+    }
+    house.prints(&format!("token revoke {id}"), "");
+    assert_eq!(columns(&house.prints("token list", "")).len(), 2);
+    assert!(house.prints("invite create", "").starts_with("ici_"));
+}
+
+#[test]
+fn mistakes_are_one_line_and_a_code() {
+    let house = House::new();
+    house.prints("account add ann --kind admin", "ann's password\n");
+    for (line, stdin, words) in [
+        ("account remove an", "", "there is no account an; did you mean ann?"),
+        ("account passwd zoe", "", "there is no account zoe; `account list` shows which there are"),
+        ("account add ann", "", "there is an account ann already"),
+        ("account add bob", "", "give the password as the first line of stdin"),
+        ("account add bob", "short\n", "the password has 5 characters; it must have at least 8"),
+        ("account add robert.f", "Robert.F\n", "the password must not be the account's name"),
+        ("account remove ann", "", "ann is the only admin; make another one first, or add --force"),
+        (
+            "account role ann user",
+            "",
+            "ann is the only admin; make another one first, or add --force",
+        ),
+        ("token create ane", "", "there is no account ane; did you mean ann?"),
+        ("token list ane", "", "there is no account ane; did you mean ann?"),
+        ("token revoke 7", "", "there is no token 7; `token list` shows which there are"),
+        ("rights show ane", "", "there is no account ane; did you mean ann?"),
+        (
+            "rights set ann see ann,bob",
+            "",
+            "there is no account bob; `account list` shows which there are",
+        ),
+        (
+            "account add bad/name",
+            "",
+            "invalid value 'bad/name' for '<NAME>': an account's name has",
+        ),
+        (
+            "account add bob --kind robot",
+            "",
+            "invalid value 'robot' for '--kind <user|device|admin>'",
+        ),
+        ("rights set ann peek users", "", "invalid value 'peek'"),
+        ("token create ann --expires 0", "", "invalid value '0' for '--expires <DAYS>'"),
+        ("account add ann secret", "", "unexpected argument 'secret' found"),
+        ("account", "", "'intercom-signaller account' requires a subcommand"),
+    ] {
+        let (code, error) = house.refuses(line, stdin);
+        assert!(error.starts_with(words), "{line}: {error}");
+        assert_eq!(code, 2, "{line}");
+    }
+    assert_eq!(house.names(), ["ann".to_owned()].into());
+    house.prints("account remove ann --force", "");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let house = House::new();
+    let file = house.dir().join("intercom.db");
+    fs::write(&file, "a letter to ann\n".repeat(100)).unwrap();
+    let (code, error) = house.refuses("account list", "");
+    assert_eq!(code, 2);
+    assert!(error.contains("intercom.db is not a database of the intercom; move it"), "{error}");
+    let (code, error) = house.refuses("account list --data-dir /proc/none", "");
+    assert_eq!(code, 2);
+    assert!(error.starts_with("cannot write /proc/none: "), "{error}");
+}
+
+#[test]
+fn the_settings_file_says_where() {
+    let house = House::new();
+    house.prints("account add door --kind device", "");
+    let file = house.dir().join("signaller.toml");
+    fs::write(&file, "data_dir = \".\"\nlisten = \"[::]:0\"").unwrap();
+    let mut list = house.command("account list --config");
+    list.arg(&file).env("INTERCOM_DATA_DIR", "").current_dir("/");
+    let output = list.output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("door"));
+    fs::write(&file, "data_dir = 3\nlisten = \"nowhere\"").unwrap();
+    let output = list.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("signaller.toml:2: listen: "), "{error}");
+    fs::remove_file(&file).unwrap();
+    let error = String::from_utf8(list.output().unwrap().stderr).unwrap();
+    assert!(error.contains("signaller.toml: cannot be read: "), "{error}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// A program that believes to be on a terminal, which `script` plays.
+struct Terminal {
+    child: Child,
+    shown: String,
+}
+
+impl Terminal {
+    fn start(house: &House, line: &str) -> Self {
+        let child = Command::new("script")
+            .args(["-qefc", &format!("{PROGRAM} {line}"), "/dev/null"])
+            .env("INTERCOM_CONFIG", "/dev/null")
+            .env("INTERCOM_DATA_DIR", house.dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child, shown: String::new() }
+    }
+
+    /// Waits for words, and types after them.
+    fn answer(&mut self, words: &str, line: &str) {
+        let stdout = self.child.stdout.as_mut().unwrap();
+        let mut byte = [0];
+        while !self.shown.ends_with(words) {
+            assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", self.shown);
+            self.shown.push(char::from(byte[0]));
+        }
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        self.child.stdout.take().unwrap().read_to_string(&mut self.shown).unwrap();
+        (self.child.wait().unwrap().code(), self.shown)
+    }
+}
+
+#[test]
+fn a_terminal_asks_twice_and_shows_nothing() {
+    let house = House::new();
+    let mut terminal = Terminal::start(&house, "account add ann");
+    terminal.answer("Password: ", "typed blindly");
+    terminal.answer("The same again: ", "typed blindly");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(!shown.contains("blindly"), "{shown}");
+
+    let mut terminal = Terminal::start(&house, "account passwd ann");
+    terminal.answer("Password: ", "typed blindly");
+    terminal.answer("The same again: ", "typed blandly");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, Some(2), "{shown}");
+    assert!(
+        shown.contains("error: the two passwords are not the same; nothing was changed"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn many_programs_at_once_lose_nothing() {
+    let house = House::new();
+    // The first of them make the file.
+    let add = |n: u32| house.command(&format!("account add d{n} --kind device")).spawn().unwrap();
+    let children: Vec<_> = (0..12).map(add).collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(house.names().len(), 12);
+}
+
+#[tokio::test]
+async fn a_kill_loses_nothing_that_was_done() {
+    let house = House::new();
+    house.prints("account add first --kind device", "");
+    let whole = {
+        let start = Instant::now();
+        house.prints("account add second --kind device", "");
+        start.elapsed()
+    };
+    let (mut kept, mut killed) = (house.names(), 0);
+    for round in 0..60_u32 {
+        let name = format!("d{round}");
+        let mut child =
+            house.command(&format!("account add {name} --kind device")).spawn().unwrap();
+        // At every point of its life; some live on.
+        thread::sleep(whole * round / 50);
+        child.kill().unwrap();
+        if child.wait().unwrap().success() {
+            kept.insert(name);
+        } else {
+            killed += 1;
+        }
+    }
+    assert!(killed > 10, "{killed}");
+    let names = house.names();
+    assert!(kept.is_subset(&names), "{kept:?} {names:?}");
+    let file = SqliteConnectOptions::new().filename(house.dir().join("intercom.db"));
+    let mut db = SqliteConnection::connect_with(&file).await.unwrap();
+    let sound: String =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut db).await.unwrap();
+    assert_eq!(sound, "ok");
+    // An account is there with all of its rights, or not at all.
+    let halves: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM accounts WHERE 5 <> (SELECT count(*) FROM rights WHERE account = id)",
+    )
+    .fetch_one(&mut db)
+    .await
+    .unwrap();
+    assert_eq!(halves, 0);
+    let start = Instant::now();
+    house.prints("account add last --kind device", "");
+    assert!(start.elapsed() < Duration::from_secs(4), "no lock was left behind");
+}
