@@ -40,7 +40,7 @@ pub struct Args {
     /// launch:GST-LAUNCH-FRAGMENT [default: auto, with --record none].
     #[arg(long, value_name = "SPEC", env = "INTERCOM_AUDIO_OUT")]
     pub audio_out: Option<AudioSink>,
-    /// Record into this file, as received: .mkv for every codec, .webm for VP8, VP9 and AV1, .mp4 for H.264 and AV1.
+    /// Record into this file, as received: .mkv for every codec, .webm for VP8 and VP9, .mp4 for H.264 and AV1.
     #[arg(long, value_name = "FILE", env = "INTERCOM_RECORD")]
     pub record: Option<PathBuf>,
     /// How loud: 0 is silent, 1 as sent, 10 the most.

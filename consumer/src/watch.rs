@@ -67,7 +67,7 @@ pub(crate) fn watch(
     let container = recording.map(Recording::container);
     let codecs: &[&str] = match container {
         Some(Container::Mp4) => &["H264", "AV1"],
-        Some(Container::Webm) => &["VP8", "VP9", "AV1"],
+        Some(Container::Webm) => &["VP8", "VP9"],
         Some(Container::Matroska) | None => &["VP8", "H264", "VP9", "AV1"],
     };
     let (source, signaller) = peer::source(&args.server, &args.target(), codecs, args.latency);

@@ -49,7 +49,7 @@ impl Received {
         let (name, caps) = match self {
             Self::Vp8 => ("rtpvp8depay", gst::Caps::new_empty_simple("video/x-vp8")),
             Self::Vp9 => ("rtpvp9depay", gst::Caps::new_empty_simple("video/x-vp9")),
-            Self::Av1 => ("rtpav1depay", gst::Caps::new_empty_simple("video/x-av1")),
+            Self::Av1 => ("rtpav1depay", av1_caps()),
             Self::H264 => ("rtph264depay", h264_caps("byte-stream")),
             Self::Opus => ("rtpopusdepay", gst::Caps::new_empty_simple("audio/x-opus")),
         };
@@ -60,7 +60,13 @@ impl Received {
         }
         let filter = element::caps_filter(&caps)?;
         let bin = gst::Bin::new();
-        element::chain(&bin, &[depay.clone(), filter.clone()])?;
+        let mut elements = vec![depay.clone()];
+        if self == Self::Av1 {
+            // It delivers pieces of frames.
+            elements.push(element::make("av1parse")?);
+        }
+        elements.push(filter.clone());
+        element::chain(&bin, &elements)?;
         element::ghost(&bin, &depay, "sink")?;
         element::ghost(&bin, &filter, "src")?;
         Ok(bin)
@@ -76,7 +82,7 @@ impl Received {
         match self {
             Self::Vp8 => elements.push(element::make("vp8dec")?),
             Self::Vp9 => elements.push(element::make("vp9dec")?),
-            Self::Av1 => elements.extend([element::make("av1parse")?, element::make("av1dec")?]),
+            Self::Av1 => elements.push(element::make("av1dec")?),
             Self::H264 => {
                 elements.push(element::make("h264parse")?);
                 elements.push(element::make_first(&["avdec_h264", "openh264dec"])?);
@@ -114,6 +120,13 @@ impl Received {
             }
         }
     }
+}
+
+fn av1_caps() -> gst::Caps {
+    gst::Caps::builder("video/x-av1")
+        .field("stream-format", "obu-stream")
+        .field("alignment", "tu")
+        .build()
 }
 
 fn h264_caps(format: &str) -> gst::Caps {

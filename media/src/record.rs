@@ -38,7 +38,7 @@ const SILENCE_LENGTH: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 pub enum Container {
     /// `.mkv`: every codec.
     Matroska,
-    /// `.webm`: VP8, VP9, AV1 and Opus.
+    /// `.webm`: VP8, VP9 and Opus. (What `webmmux` of GStreamer 1.22 makes of received AV1 is empty.)
     Webm,
     /// `.mp4`: H.264, AV1 and Opus.
     Mp4,
@@ -62,7 +62,7 @@ impl Container {
     pub fn holds(self, codec: Received) -> bool {
         match self {
             Self::Matroska => true,
-            Self::Webm => codec != Received::H264,
+            Self::Webm => !matches!(codec, Received::H264 | Received::Av1),
             Self::Mp4 => matches!(codec, Received::H264 | Received::Av1 | Received::Opus),
         }
     }
@@ -71,7 +71,7 @@ impl Container {
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Matroska => ("an .mkv", "every codec"),
-            Self::Webm => ("a .webm", "VP8, VP9 and AV1"),
+            Self::Webm => ("a .webm", "VP8 and VP9"),
             Self::Mp4 => ("an .mp4", "H.264 and AV1"),
         }
     }

@@ -1,0 +1,222 @@
+//! Sound systems, each started for this test alone: PulseAudio, and ALSA with a device
+//! that is a file.
+//!
+//! Where they are and what they may do is told by the environment, which a process cannot change
+//! safely: each test starts this program again, as the one that makes or hears the sound.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs::File,
+    path::Path,
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+
+use gst::{glib, prelude::*};
+use intercom_media::{
+    devices::{self, Kind},
+    sink, source,
+};
+use tempfile::TempDir;
+
+const ROLE: &str = "INTERCOM_TEST_SOUND";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the programs below do, in a process with the right environment: `play SPEC`, `hear SPEC`
+/// or `list`.
+#[test]
+fn part() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    intercom_media::init().unwrap();
+    match role.split_once(' ').unwrap_or((&role, "")) {
+        ("play", spec) => play(spec),
+        ("hear", spec) => hear(spec),
+        _ => list(),
+    }
+}
+
+/// Plays a tone until it is ended.
+fn play(spec: &str) {
+    let loudspeaker = sink::audio(&spec.parse().unwrap(), 1.0).unwrap().expect("it opens");
+    let pipeline = gst::Pipeline::new();
+    let tone = gst::parse::bin_from_description("audiotestsrc ! audioconvert", true).unwrap();
+    pipeline.add_many([tone.upcast_ref::<gst::Element>(), loudspeaker.bin.upcast_ref()]).unwrap();
+    tone.link(&loudspeaker.bin).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let bus = pipeline.bus().unwrap();
+    let error =
+        bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &[gst::MessageType::Error]);
+    panic!("{error:?}");
+}
+
+/// Ends when a tone was heard.
+fn hear(spec: &str) {
+    let microphone = source::audio(&spec.parse().unwrap()).unwrap().unwrap();
+    let pipeline = gst::Pipeline::new();
+    let level = gst::ElementFactory::make("level").build().unwrap();
+    let sink = gst::ElementFactory::make("fakesink").build().unwrap();
+    pipeline.add_many([microphone.upcast_ref(), &level, &sink]).unwrap();
+    gst::Element::link_many([microphone.upcast_ref(), &level, &sink]).unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let end = Instant::now() + PATIENCE;
+    let bus = pipeline.bus().unwrap();
+    while Instant::now() < end {
+        let types = [gst::MessageType::Element, gst::MessageType::Error];
+        let message = bus.timed_pop_filtered(gst::ClockTime::SECOND, &types);
+        let Some(message) = message else { continue };
+        assert_ne!(message.type_(), gst::MessageType::Error, "{message:?}");
+        let peak = message.structure().and_then(|level| level.get::<glib::ValueArray>("peak").ok());
+        let peak = peak.and_then(|peak| peak.first().and_then(|peak| peak.get::<f64>().ok()));
+        // Decibel: silence has hundreds below zero.
+        if peak.is_some_and(|peak| peak > -40.0) {
+            pipeline.set_state(gst::State::Null).unwrap();
+            return;
+        }
+    }
+    panic!("{spec}: silence");
+}
+
+fn list() {
+    for kind in [Kind::Microphone, Kind::Loudspeaker] {
+        for device in devices::list(kind) {
+            println!("\n{kind:?} {} {}", device.spec, device.name);
+        }
+    }
+}
+
+/// A place of its own for the sound systems, and what was started there.
+struct Home {
+    dir: TempDir,
+    started: Vec<Child>,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { dir: TempDir::new().unwrap(), started: Vec::new() }
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let path = self.dir.path();
+        command
+            .env("HOME", path)
+            .env("XDG_RUNTIME_DIR", path)
+            .env("XDG_CONFIG_HOME", path)
+            .env("XDG_STATE_HOME", path)
+            .env("PULSE_SERVER", format!("unix:{}/pulse/native", path.display()))
+            .env("ALSA_CONFIG_PATH", path.join("asoundrc"))
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .env_remove("PULSE_RUNTIME_PATH")
+            .stderr(File::create(path.join("log")).unwrap());
+        command
+    }
+
+    fn start(&mut self, program: &str, args: &[&str]) {
+        let child = self.command(program).args(args).spawn();
+        self.started.push(child.unwrap_or_else(|error| panic!("{program}: {error}")));
+    }
+
+    /// Runs this test program in the role.
+    fn part(&self, role: &str) -> Command {
+        let mut command = self.command(std::env::current_exe().unwrap());
+        command.args(["part", "--exact", "--nocapture"]).env(ROLE, role);
+        command
+    }
+
+    fn play(&mut self, spec: &str) {
+        let child = self.part(&format!("play {spec}")).spawn().unwrap();
+        self.started.push(child);
+    }
+
+    fn expect_to_hear(&self, spec: &str) {
+        let output = self.part(&format!("hear {spec}")).output().unwrap();
+        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        assert!(
+            output.status.success(),
+            "{spec}: {}\n{log}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+
+    fn devices(&self) -> String {
+        let output = self.part("list").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        for child in &mut self.started {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Waits for a program to say yes.
+fn await_success(mut command: impl FnMut() -> Command, what: &str) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if command().output().is_ok_and(|output| output.status.success()) {
+            return;
+        }
+        assert!(Instant::now() < end, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn pulse_plays_and_hears() {
+    let mut home = Home::new();
+    home.start(
+        "pulseaudio",
+        &[
+            "-n",
+            "--daemonize=no",
+            "--exit-idle-time=-1",
+            "--disallow-exit",
+            "--load=module-native-protocol-unix",
+            "--load=module-null-sink sink_name=door",
+        ],
+    );
+    await_success(
+        || {
+            let mut command = home.command("pactl");
+            command.arg("info");
+            command
+        },
+        "PulseAudio",
+    );
+    let devices = home.devices();
+    assert!(devices.contains("Loudspeaker pulse:door "), "{devices}");
+    assert!(devices.contains("Microphone pulse:door.monitor "), "{devices}");
+    home.play("pulse:door");
+    home.expect_to_hear("pulse:door.monitor");
+    home.expect_to_hear("pulse");
+    home.expect_to_hear("auto");
+}
+
+#[test]
+fn alsa_plays() {
+    let mut home = Home::new();
+    let tape = home.path().join("tape");
+    std::fs::write(
+        home.path().join("asoundrc"),
+        format!(
+            "pcm.tape {{ type file; slave.pcm {{ type null }}; file \"{}\"; format raw }}\n",
+            tape.display()
+        ),
+    )
+    .unwrap();
+    home.play("alsa:tape");
+    let end = Instant::now() + PATIENCE;
+    while !std::fs::read(&tape).is_ok_and(|tape| tape.iter().any(|byte| *byte != 0)) {
+        assert!(Instant::now() < end, "nothing is played");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

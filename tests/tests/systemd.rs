@@ -1,0 +1,105 @@
+//! What systemd hears of the device programs, over a socket such as its own.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    os::unix::net::UnixDatagram,
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use intercom_tests::{PATIENCE, Program, Signaller, target_dir};
+use tempfile::TempDir;
+
+/// The socket of a service manager.
+struct Manager {
+    _dir: TempDir,
+    path: PathBuf,
+    socket: UnixDatagram,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        Self { _dir: dir, path, socket }
+    }
+
+    /// Starts a service with a watchdog of a second.
+    fn start(&self, name: &str, signaller: &Signaller, args: &[&str]) -> Program {
+        let mut command = Command::new(target_dir().join(name));
+        let (server, ca) = (signaller.wss(), signaller.ca());
+        command.args(["--server", &server, "--ca", ca.to_str().unwrap()]).args(args);
+        command.env("NOTIFY_SOCKET", &self.path).env("WATCHDOG_USEC", "1000000");
+        Program::spawn(name, command)
+    }
+
+    /// Waits for a message with this line; the lines of that message.
+    fn expect(&self, line: &str) -> Vec<String> {
+        let end = Instant::now() + PATIENCE;
+        while let Some(message) = self.next(end) {
+            if message.iter().any(|said| said.starts_with(line)) {
+                return message;
+            }
+        }
+        panic!("{line} was not said");
+    }
+
+    /// How often it was told within this time that the service lives.
+    fn beats(&self, time: Duration) -> usize {
+        let end = Instant::now() + time;
+        let messages = std::iter::from_fn(|| self.next(end));
+        messages.filter(|message| message.iter().any(|line| line == "WATCHDOG=1")).count()
+    }
+
+    fn next(&self, end: Instant) -> Option<Vec<String>> {
+        let left = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        self.socket.set_read_timeout(Some(left)).unwrap();
+        let mut buffer = [0; 4096];
+        let length = self.socket.recv(&mut buffer).ok()?;
+        Some(String::from_utf8_lossy(&buffer[..length]).lines().map(str::to_owned).collect())
+    }
+}
+
+#[test]
+fn a_producer_is_ready_when_it_is_on_air_and_says_who_watches() {
+    let signaller = Signaller::start();
+    let manager = Manager::new();
+    let args = ["--name", "door", "--size", "160x120@30"];
+    let mut producer = manager.start("intercom-producer", &signaller, &args);
+    let ready = manager.expect("READY=1");
+    assert!(
+        ready.iter().any(|line| line.starts_with("STATUS=on air as door (peer id ")),
+        "{ready:?}"
+    );
+    assert!(manager.beats(Duration::from_secs(3)) >= 4);
+
+    let outputs = ["--peer", "door", "--video-out", "none", "--audio-out", "none"];
+    let watcher = Manager::new();
+    let mut consumer = watcher.start("intercom-consumer", &signaller, &outputs);
+    watcher.expect("READY=1");
+    watcher.expect("STATUS=watching door (peer id ");
+    watcher.expect("WATCHDOG=1");
+    let status = manager.expect("STATUS=");
+    assert!(status[0].ends_with("viewers: 1"), "{status:?}");
+    assert!(consumer.terminate().success());
+    watcher.expect("STOPPING=1");
+    assert!(producer.terminate().success());
+    manager.expect("STOPPING=1");
+}
+
+#[test]
+fn a_camera_that_stands_still_is_not_alive() {
+    let signaller = Signaller::start();
+    let manager = Manager::new();
+    // A frame every four seconds: most of the time nothing comes.
+    let camera = "launch:videotestsrc is-live=true ! identity sleep-time=4000000";
+    let args = ["--name", "door", "--size", "160x120@30", "--audio", "none", "--video", camera];
+    let _producer = manager.start("intercom-producer", &signaller, &args);
+    manager.expect("READY=1");
+    // A living one says it eleven or twelve times.
+    let beats = manager.beats(Duration::from_secs(6));
+    assert!(beats <= 4, "{beats}");
+}
