@@ -3,6 +3,7 @@
 use std::{cell::RefCell, io, rc::Rc, sync::mpsc, time::Duration};
 
 use gst::{glib, prelude::*};
+use intercom_settings::Terminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::notify;
@@ -150,7 +151,8 @@ fn default(message: &gst::Message, pipeline: &gst::Pipeline, end: &End) {
     }
 }
 
-/// Has the first SIGINT or SIGTERM end the run, and the second the process; SIGHUP ends nothing.
+/// Has the first SIGINT or SIGTERM end the run, and the second the process. SIGHUP ends nothing but
+/// what runs on a terminal that is gone: nobody must be filmed unawares.
 fn watch_signals(bus: &gst::Bus) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let signals = {
@@ -161,9 +163,9 @@ fn watch_signals(bus: &gst::Bus) -> io::Result<()> {
             hang_up: signal(SignalKind::hangup())?,
         }
     };
-    let bus = bus.clone();
+    let (bus, terminal) = (bus.clone(), Terminal::find());
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        runtime.block_on(forward(signals, &bus));
+        runtime.block_on(forward(signals, terminal, &bus));
     })?;
     Ok(())
 }
@@ -174,15 +176,17 @@ struct Signals {
     hang_up: Signal,
 }
 
-async fn forward(mut signals: Signals, bus: &gst::Bus) {
+async fn forward(mut signals: Signals, terminal: Terminal, bus: &gst::Bus) {
     let mut stopping = false;
     loop {
         tokio::select! {
             _ = signals.interrupt.recv() => {}
             _ = signals.terminate.recv() => {}
             _ = signals.hang_up.recv() => {
-                post(bus, RELOAD_MESSAGE);
-                continue;
+                if !terminal.is_gone() {
+                    post(bus, RELOAD_MESSAGE);
+                    continue;
+                }
             }
         }
         if stopping || !post(bus, STOP_MESSAGE) {

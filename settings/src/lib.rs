@@ -13,6 +13,7 @@ mod file;
 mod layers;
 pub mod log;
 mod print;
+mod terminal;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use clap::Parser;
 
 pub use again::Settings;
 pub use fault::Fault;
+pub use terminal::Terminal;
 
 use command::Asked;
 use layers::Merged;
@@ -107,7 +109,7 @@ pub fn flags<C: Parser>() -> C {
 /// Prints the one line that says what to do, and ends the process: code 2 for what the owner has
 /// to set right, 1 for what may pass.
 pub fn fail(error: &dyn std::fmt::Display, code: u8) -> ! {
-    eprintln!("error: {error}");
+    let _ = writeln!(std::io::stderr(), "error: {error}");
     exit(code.into())
 }
 

@@ -38,7 +38,8 @@ impl LogArgs {
     /// Logs to stderr from here on. A log that was started before stays.
     pub fn start(&self) -> Log {
         let (filter, handle) = reload::Layer::new(self.filter());
-        let lines = fmt::layer().with_writer(stderr);
+        // Where nobody reads it, nobody reads a complaint about that.
+        let lines = fmt::layer().with_writer(stderr).log_internal_errors(false);
         let lines = match self.log_format {
             LogFormat::Text => lines.with_target(false).with_ansi(stderr().is_terminal()).boxed(),
             LogFormat::Json => lines.json().boxed(),

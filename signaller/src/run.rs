@@ -4,8 +4,8 @@
 use std::io::{self, Write, stdout};
 use std::time::Duration;
 
-use intercom_settings::Settings;
 use intercom_settings::log::{Log, LogArgs};
+use intercom_settings::{Settings, Terminal};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tracing::error;
@@ -65,7 +65,7 @@ fn configure(cli: Cli) -> Result<(Config, LogArgs), String> {
     Config::try_from(serve).map(|config| (config, log)).map_err(|error| error.to_string())
 }
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM, SIGINT, or the end of its terminal.
 ///
 /// # Errors
 /// See [`RunError`].
@@ -75,6 +75,7 @@ pub fn run(config: Config, settings: Settings, log: Log) -> Result<(), RunError>
 }
 
 async fn serve(config: Config, mut settings: Settings, log: Log) -> Result<(), RunError> {
+    let terminal = Terminal::find();
     let mut signals = Signals::new()?;
     let server = Server::start(config).await?;
     for address in server.addresses() {
@@ -89,6 +90,9 @@ async fn serve(config: Config, mut settings: Settings, log: Log) -> Result<(), R
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
             _ = signals.hang_up.recv() => {
+                if terminal.is_gone() {
+                    break;
+                }
                 manager.reloading();
                 reload(&server, &mut settings, &log);
                 manager.ready();

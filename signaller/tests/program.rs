@@ -200,6 +200,32 @@ async fn a_hang_up_has_it_read_its_settings_again() {
     first.hears_nothing().await;
 }
 
+#[tokio::test]
+async fn the_end_of_its_terminal_ends_it() {
+    let data = TempDir::new().unwrap();
+    let line = format!(
+        "exec {PROGRAM} serve --config /dev/null --anonymous full --listen [::]:0 \
+         --plain 127.0.0.1:0 --data-dir {}",
+        data.path().display()
+    );
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--command", &line, "/dev/null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(terminal.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let plain = lines
+        .filter_map(|line| line.split_once("listening on http://").map(|(_, at)| at.to_owned()))
+        .next()
+        .unwrap();
+    let mut client =
+        Client::open(tcp(plain.trim().parse().unwrap()).await, "/", &[]).await.unwrap();
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    assert_eq!(client.closed().await.0, 1001);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_manager_is_told() {
     let dir = TempDir::new().unwrap();
