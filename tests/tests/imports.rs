@@ -36,6 +36,7 @@ const MUST_NOT_IMPORT: &[(&str, &[&str])] = &[
     ("intercom-signaller", &["gstreamer", "gst-plugin-webrtc"]),
     ("intercom-client", &["gstreamer", "gst-plugin-webrtc"]),
     ("intercom-pki", &["tokio", "gstreamer"]),
+    ("intercom-settings", &["tokio", "gstreamer"]),
 ];
 
 /// Inside the signaller: which words the files of a room must not contain.
