@@ -3,7 +3,7 @@
 # make plugins our elements for gst-launch-1.0, into plugins/
 # make check   formatting, lints, types, import rules, units
 # make install what `make release` built, its units and sample settings, into this system (as root)
-# make bench   our signaller beside the stock one, into bench/RESULTS.md
+# make bench   our signaller and pipelines beside the stock ones, into bench/RESULTS.md
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := run
