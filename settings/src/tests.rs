@@ -160,20 +160,20 @@ fn mistakes_name_their_line() {
         ("# x\nnumber = 256", "thing.toml:2: number: 256 is not in 0..=255"),
         ("number = -1", "thing.toml:1: number: "),
         ("level = 'middle'", "thing.toml:1: level: must be one of low, high"),
-        ("loud = 'very'", "thing.toml:1: loud: value was not a boolean"),
+        ("loud = 'very'", "thing.toml:1: loud: \"very\": value was not a boolean"),
         ("name = ['a', 'b']", "thing.toml:1: name: takes one value, not a list"),
         ("name = { a = 1 }", "thing.toml:1: name: must be a text, a number"),
         ("[name]\na = 1", "thing.toml:1: name: must be a text, a number"),
         ("name = 1999-01-01", "thing.toml:1: name: must be a text, a number"),
         ("name = 'a'\nname = 'b'", "thing.toml:2: duplicate key"),
         ("name =", "thing.toml:1: "),
-        ("friend = [1, 'x']", "thing.toml:1: friend: invalid digit"),
+        ("friend = [1, 'x']", "thing.toml:1: friend: \"x\": invalid digit"),
     ] {
         let fault = World::new().file(text).fault("");
         assert!(fault.starts_with(line), "{text}: {fault}");
     }
     let fault = World::new().variable("THING_NUMBER", "x").fault("");
-    assert_eq!(fault, "THING_NUMBER: invalid digit found in string");
+    assert_eq!(fault, "THING_NUMBER: \"x\": invalid digit found in string");
     let world = World::new();
     assert!(world.fault("--config nowhere.toml").contains("nowhere.toml: cannot be read: No such"));
     assert!(world.fault("--config /").contains("/: cannot be read: Is a directory"));
