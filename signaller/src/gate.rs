@@ -14,10 +14,10 @@ use signaller_core::{Access, AccountName, CredentialId, Identity, Kind, PeerId};
 use tracing::{error, info};
 use uuid::Uuid;
 
+use crate::credentials::{Carrier, Credentials};
 use crate::dialect::{Hello, Me, hello, refused, resumed};
 use crate::hub_task::{HubHandle, Membership};
 use crate::ice::Ice;
-use crate::listen::credentials::{Carrier, Credentials};
 use crate::store::{
     AccountError, Actor, Broken, Credential, CredentialError, Instance, LoginError, RegisterError,
     Registration, Resume, ResumeId, Store,
@@ -110,7 +110,7 @@ impl Gate {
             None => return Ok(guests.map_or(Proven::Nobody, Proven::Guest)),
             Some(Carrier::Token(token)) => self.store.token(token.expose()).await?,
             Some(Carrier::Session(session)) => self.store.session(session.expose()).await?,
-            Some(Carrier::Ticket(ticket)) => self.store.redeem_ticket(ticket.expose()),
+            Some(Carrier::Ticket(ticket)) => self.store.redeem_ticket(ticket.expose()).await?,
         };
         match credential {
             Some(credential) => Ok(Proven::Account(credential.into())),
@@ -272,11 +272,10 @@ impl Visitor {
         self.open(account, Kind::User).await
     }
 
-    /// A session of its own, so that it can be ended like a browser's.
+    /// A credential of its own, so that it can be revoked like a token.
     async fn open(&self, account: AccountName, kind: Kind) -> Result<Login, NotAdmitted> {
         let by = Actor::Account { name: account.clone(), remote: Some(self.remote) };
-        let (credential, _) =
-            self.gate.store.open_session(&account, Some("intercom.v1"), &by).await?;
+        let credential = self.gate.store.open_connection(&account, &by).await?;
         Ok(Login { account, kind, credential: Some(credential) })
     }
 }

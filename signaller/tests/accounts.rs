@@ -18,7 +18,17 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-signaller");
 struct House(TempDir);
 
 impl House {
+    /// With its file made already.
     fn new() -> Self {
+        let house = Self::empty();
+        let output = house.run("account add first --kind device", "");
+        assert!(output.status.success());
+        assert!(String::from_utf8(output.stderr).unwrap().ends_with("/intercom.db is new\n"));
+        house.prints("account remove first", "");
+        house
+    }
+
+    fn empty() -> Self {
         Self(TempDir::new().unwrap())
     }
 
@@ -196,15 +206,20 @@ fn mistakes_are_one_line_and_a_code() {
 
 #[test]
 fn a_file_that_cannot_be_used_is_named() {
-    let house = House::new();
+    let house = House::empty();
+    let (code, error) = house.refuses("account list", "");
+    assert_eq!(code, 2);
+    assert!(error.starts_with("there is no ") && error.contains("--data-dir"), "{error}");
+    assert_eq!(fs::read_dir(house.dir()).unwrap().count(), 0);
     let file = house.dir().join("intercom.db");
     fs::write(&file, "a letter to ann\n".repeat(100)).unwrap();
     let (code, error) = house.refuses("account list", "");
     assert_eq!(code, 2);
     assert!(error.contains("intercom.db is not a database of the intercom; move it"), "{error}");
-    let (code, error) = house.refuses("account list --data-dir /proc/none", "");
-    assert_eq!(code, 2);
-    assert!(error.starts_with("cannot write /proc/none: "), "{error}");
+    let output = house.run("account add cam --kind device --data-dir /proc/none", "");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("\nerror: cannot write /proc/none: "), "{error}");
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
@@ -288,7 +303,7 @@ fn a_terminal_asks_twice_and_shows_nothing() {
 
 #[test]
 fn many_programs_at_once_lose_nothing() {
-    let house = House::new();
+    let house = House::empty();
     // The first of them make the file.
     let add = |n: u32| house.command(&format!("account add d{n} --kind device")).spawn().unwrap();
     let children: Vec<_> = (0..12).map(add).collect();

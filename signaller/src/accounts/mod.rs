@@ -9,7 +9,7 @@ mod ask;
 mod print;
 
 use std::io::{self, Write, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use intercom_settings::Fault;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,7 +18,8 @@ use signaller_core::{Account, AccountName, CredentialId, Kind};
 use crate::PROGRAM;
 use crate::config::{self, Cli, Config};
 use crate::store::{
-    AccountError, Actor, Broken, CredentialError, OpenError, RIGHTS, Store, circle_text, right_word,
+    AccountError, Actor, Broken, CredentialError, OpenError, RIGHTS, Store, circle_text, file_in,
+    right_word,
 };
 
 pub use arguments::Command;
@@ -76,6 +77,7 @@ impl From<io::Error> for CommandError {
 /// See [`CommandError`]; nothing was changed then.
 pub fn run(command: Command) -> Result<(), CommandError> {
     let dir = data_dir(command.place())?;
+    look_for(&file_in(&dir), &command)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = Store::open(&dir).await?;
@@ -83,6 +85,22 @@ pub fn run(command: Command) -> Result<(), CommandError> {
         store.close().await;
         done
     })
+}
+
+/// The first account makes the file; all else is probably meant for another directory.
+fn look_for(file: &Path, command: &Command) -> Result<(), CommandError> {
+    let makes = matches!(command, Command::Account { command: AccountCommand::Add { .. }, .. });
+    match (file.exists(), makes) {
+        (true, _) => Ok(()),
+        (false, true) => {
+            eprintln!("{} is new", file.display());
+            Ok(())
+        }
+        (false, false) => Err(CommandError::Refused(format!(
+            "there is no {}: add an account first, or say with --data-dir where the server's data are",
+            file.display()
+        ))),
+    }
 }
 
 /// Where the server of the same settings keeps its data.

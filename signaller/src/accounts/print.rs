@@ -5,9 +5,7 @@ use signaller_core::Account;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::store::{
-    AuditEntry, CredentialKind, Listing, RIGHTS, circle_text, kind_word, right_word,
-};
+use crate::store::{AuditEntry, Listing, RIGHTS, circle_text, kind_word, right_word};
 
 /// What stands where there is nothing.
 const NONE: &str = "-";
@@ -37,7 +35,7 @@ pub(super) fn credentials(listed: &[Listing]) -> String {
     let rows = listed.iter().map(|listing| {
         let name = listing.name.clone().unwrap_or(NONE.into());
         let at = |time: Option<i64>| time.map_or(NONE.into(), rfc3339);
-        let (account, kind) = (listing.account.to_string(), word(listing.kind).to_owned());
+        let (account, kind) = (listing.account.to_string(), listing.kind.word().to_owned());
         let [created, used, expires] =
             [Some(listing.created), listing.used, listing.expires].map(at);
         [listing.id.0.to_string(), account, kind, created, used, expires, name]
@@ -48,7 +46,7 @@ pub(super) fn credentials(listed: &[Listing]) -> String {
 pub(super) fn credentials_json(listed: &[Listing]) -> String {
     array(listed.iter().map(|listing| {
         json!({
-            "id": listing.id.0, "account": listing.account.as_str(), "kind": word(listing.kind),
+            "id": listing.id.0, "account": listing.account.as_str(), "kind": listing.kind.word(),
             "name": listing.name, "created": rfc3339(listing.created),
             "used": listing.used.map(rfc3339), "expires": listing.expires.map(rfc3339),
         })
@@ -92,13 +90,6 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
 
 fn array(values: impl Iterator<Item = Value>) -> String {
     format!("{:#}\n", Value::Array(values.collect()))
-}
-
-fn word(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Token => "token",
-        CredentialKind::Session => "session",
-    }
 }
 
 /// To the second.

@@ -113,7 +113,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Sets a password, and ends all of the account's web sessions but one.
+    /// Sets a password, and ends all that logged in with the one before, but one.
     pub(crate) async fn set_password(
         &self,
         name: &AccountName,
@@ -133,7 +133,7 @@ impl Store {
         if changed.rows_affected() == 0 {
             return Err(AccountError::Device(name.clone()));
         }
-        sqlx::query("DELETE FROM credentials WHERE account = ? AND kind = 'session' AND id <> ?")
+        sqlx::query("DELETE FROM credentials WHERE account = ? AND kind <> 'token' AND id <> ?")
             .bind(id)
             .bind(keep.map_or(-1, |CredentialId(id)| id))
             .execute(&mut *tx)

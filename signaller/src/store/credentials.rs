@@ -1,6 +1,7 @@
 //! What accounts log in with besides passwords: tokens of devices and programs, and web sessions.
+//! A connection that logged in with a password is one more, so that it can be cut like the others.
 //!
-//! Both share one row of numbers, so that one number says what to cut.
+//! All share one row of numbers, so that one number says what to cut.
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const USE_GRAIN: Duration = Duration::from_secs(60);
 /// Of one account; the least used goes.
 const MAX_SESSIONS: i64 = 100;
 const MAX_TOKENS: i64 = 100;
+const MAX_CONNECTIONS: i64 = 1000;
 
 /// Somebody who showed a good token or web session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +40,10 @@ pub(crate) struct Credential {
 pub(crate) enum CredentialKind {
     /// Of a device or a program; shown in a header or a path.
     Token,
-    /// Of a browser, in a cookie, or of a connection that logged in with a password.
+    /// Of a browser, in a cookie.
     Session,
+    /// A connection that logged in with a password; it lasts as long as it can come back.
+    Connection,
 }
 
 /// What is told of a credential; never its secret, which is not known.
@@ -67,9 +71,16 @@ pub(crate) enum CredentialError {
     /// For nobody.
     #[error("there is no account {0}")]
     NoSuchAccount(AccountName),
-    /// Somebody forgets to revoke.
-    #[error("{0} has {MAX_TOKENS} tokens already; revoke some")]
-    TooMany(AccountName),
+    /// Somebody forgets to revoke, or to stop.
+    #[error("{name} has {max} {what} already; revoke some")]
+    TooMany {
+        /// Who.
+        name: AccountName,
+        /// How many it may have.
+        max: i64,
+        /// Of what.
+        what: &'static str,
+    },
     /// The database.
     #[error(transparent)]
     Broken(#[from] Broken),
@@ -92,17 +103,24 @@ impl From<sqlx::Error> for CredentialError {
 }
 
 impl CredentialKind {
-    fn word(self) -> &'static str {
+    /// `token`, `session` or `connection`.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Token => "token",
             Self::Session => "session",
+            Self::Connection => "connection",
         }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Token, Self::Session, Self::Connection].into_iter().find(|kind| kind.word() == word)
     }
 
     fn purpose(self) -> Purpose {
         match self {
             Self::Token => Purpose::Token,
             Self::Session => Purpose::Session,
+            Self::Connection => Purpose::Connection,
         }
     }
 }
@@ -133,6 +151,17 @@ impl Store {
         self.create(CredentialKind::Session, account, name.as_deref(), Some(SESSION_LIFE), by).await
     }
 
+    /// For a connection that has just logged in with a password. It goes with the connection:
+    /// [`create_resume`](Self::create_resume) has to follow.
+    pub(crate) async fn open_connection(
+        &self,
+        account: &AccountName,
+        by: &Actor,
+    ) -> Result<CredentialId, CredentialError> {
+        let (id, _) = self.create(CredentialKind::Connection, account, None, None, by).await?;
+        Ok(id)
+    }
+
     /// Whose token this is; `None` for an expired or unknown one.
     pub(crate) async fn token(&self, secret: &str) -> Result<Option<Credential>, Broken> {
         self.find(CredentialKind::Token, secret).await
@@ -161,10 +190,7 @@ impl Store {
         .await?;
         let listings = rows.into_iter().filter_map(|row| {
             let (id, kind, account, name, created, expires, used) = row;
-            let kind = match kind.as_str() {
-                "token" => CredentialKind::Token,
-                _ => CredentialKind::Session,
-            };
+            let kind = CredentialKind::parse(&kind)?;
             let account = AccountName::parse(&account).ok()?;
             Some(Listing { id: CredentialId(id), kind, account, name, created, expires, used })
         });
@@ -214,23 +240,22 @@ impl Store {
                 .bind(kind.word())
                 .fetch_one(&mut *tx)
                 .await?;
+        let too_many =
+            |max, what| Err(CredentialError::TooMany { name: account.clone(), max, what });
         match kind {
-            CredentialKind::Token if count >= MAX_TOKENS => {
-                return Err(CredentialError::TooMany(account.clone()));
+            CredentialKind::Token if count >= MAX_TOKENS => return too_many(MAX_TOKENS, "tokens"),
+            CredentialKind::Connection if count >= MAX_CONNECTIONS => {
+                return too_many(MAX_CONNECTIONS, "connections");
             }
             CredentialKind::Session if count >= MAX_SESSIONS => {
-                sqlx::query(
-                    "DELETE FROM credentials WHERE id = (SELECT id FROM credentials
-                     WHERE account = ? AND kind = 'session' ORDER BY used, id LIMIT 1)",
-                )
-                .bind(owner)
-                .execute(&mut *tx)
-                .await?;
+                let sql = "DELETE FROM credentials WHERE id = (SELECT id FROM credentials
+                           WHERE account = ? AND kind = 'session' ORDER BY used, id LIMIT 1)";
+                sqlx::query(sql).bind(owner).execute(&mut *tx).await?;
             }
-            _ => {}
+            CredentialKind::Session | CredentialKind::Token | CredentialKind::Connection => {}
         }
         let now = now();
-        let used = (kind == CredentialKind::Session).then_some(now);
+        let used = (kind != CredentialKind::Token).then_some(now);
         let done = sqlx::query(
             "INSERT INTO credentials (account, kind, name, secret, created, expires, used)
              VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -253,6 +278,19 @@ impl Store {
         Ok((id, secret))
     }
 
+    /// Who has this one; `None` when it is no longer good.
+    pub(super) async fn credential(&self, id: CredentialId) -> Result<Option<Credential>, Broken> {
+        let row: Option<(String, String)> = sqlx::query_as(
+            "SELECT a.name, a.kind FROM credentials c JOIN accounts a ON a.id = c.account
+             WHERE c.id = ? AND (c.expires IS NULL OR c.expires > ?)",
+        )
+        .bind(id.0)
+        .bind(now())
+        .fetch_optional(&self.db().quick)
+        .await?;
+        Ok(row.and_then(|(name, owner)| credential(id, &name, &owner)))
+    }
+
     async fn find(&self, kind: CredentialKind, secret: &str) -> Result<Option<Credential>, Broken> {
         let Some(hash) = kind.purpose().hash(secret) else { return Ok(None) };
         let now = now();
@@ -270,8 +308,10 @@ impl Store {
         if used.is_none_or(|used| now - used >= millis(USE_GRAIN)) {
             self.note(Job::Used(CredentialId(id)));
         }
-        let account = AccountName::parse(&name).ok();
-        let found = account.zip(self::kind(&owner));
-        Ok(found.map(|(account, kind)| Credential { id: CredentialId(id), account, kind }))
+        Ok(credential(CredentialId(id), &name, &owner))
     }
+}
+
+fn credential(id: CredentialId, name: &str, kind: &str) -> Option<Credential> {
+    Some(Credential { id, account: AccountName::parse(name).ok()?, kind: self::kind(kind)? })
 }

@@ -2,9 +2,9 @@
 //!
 //! Knows nothing of what the tables mean.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -99,7 +99,7 @@ impl OpenError {
 impl Db {
     /// Opens `intercom.db` of a directory; makes both if need be.
     pub(super) async fn open(dir: &Path) -> Result<Self, OpenError> {
-        let file = dir.join("intercom.db");
+        let file = file_in(dir);
         make(dir, &file)?;
         let options = SqliteConnectOptions::new()
             .filename(&file)
@@ -167,6 +167,11 @@ impl Db {
     }
 }
 
+/// The file in a data directory.
+pub(crate) fn file_in(dir: &Path) -> PathBuf {
+    dir.join("intercom.db")
+}
+
 /// Milliseconds since 1970.
 pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -188,19 +193,37 @@ impl From<sqlx::Error> for Migration {
     }
 }
 
-/// Nobody but us reads it; SQLite gives the files beside it the same mode.
+/// Nobody but us reads it; SQLite gives the files beside it the same mode and owner.
 fn make(dir: &Path, file: &Path) -> Result<(), OpenError> {
     let fault = |at: &Path| {
         let file = at.to_path_buf();
         move |error: io::Error| OpenError::Unwritable { file, why: error.to_string() }
     };
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fault(dir))?;
-    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(file);
-    let mode = opened.and_then(|file| file.metadata()).map_err(fault(file))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        fs::set_permissions(file, Permissions::from_mode(0o600)).map_err(fault(file))?;
+    match OpenOptions::new().append(true).create_new(true).mode(0o600).open(file) {
+        Ok(new) => give_away(dir, &new).map_err(fault(file)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let opened = OpenOptions::new().append(true).open(file).map_err(fault(file))?;
+            close_to_others(&opened).map_err(fault(file))
+        }
+        Err(error) => Err(fault(file)(error)),
+    }
+}
+
+/// What root makes belongs to whom the directory belongs to: that is who runs the server.
+fn give_away(dir: &Path, file: &File) -> io::Result<()> {
+    let (dir, ours) = (fs::metadata(dir)?, file.metadata()?);
+    if ours.uid() == 0 && dir.uid() != 0 {
+        fchown(file, Some(dir.uid()), Some(dir.gid()))?;
     }
     Ok(())
+}
+
+fn close_to_others(file: &File) -> io::Result<()> {
+    if file.metadata()?.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    file.set_permissions(Permissions::from_mode(0o600))
 }
 
 /// SQLite's result codes, without what is added to them.

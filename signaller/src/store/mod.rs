@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 pub(crate) use accounts::{AccountError, BadLabel, circle_text, label};
 pub(crate) use credentials::{Credential, CredentialError, CredentialKind, Listing};
+pub(crate) use db::file_in;
 pub use db::{Broken, OpenError};
 pub(crate) use history::{AuditEntry, CallEntry};
 pub use login::Registration;

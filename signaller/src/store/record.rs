@@ -237,27 +237,40 @@ async fn write(db: &mut SqliteConnection, at: i64, job: &Job) -> Result<(), sqlx
     match job {
         Job::Fact(fact) => write_fact(db, at, fact).await,
         Job::Event(event) => write_event(db, event, at).await,
-        Job::Used(id) => {
-            let sql = "UPDATE credentials SET used = ?1,
-                       expires = CASE kind WHEN 'session' THEN ?2 ELSE expires END
-                       WHERE id = ?3 AND (expires IS NULL OR expires > ?1)";
-            let query = sqlx::query(sql).bind(at).bind(at + millis(SESSION_LIFE)).bind(id.0);
-            query.execute(db).await.map(drop)
-        }
+        Job::Used(id) => write_use(db, at, *id).await,
         Job::ResumeAcknowledged(id) => {
             let sql = "UPDATE resumes SET previous = NULL, seen = ? WHERE id = ?";
             sqlx::query(sql).bind(at).bind(id.0).execute(db).await.map(drop)
         }
         Job::ResumeSeen(id) => {
-            let sql = "UPDATE resumes SET seen = ? WHERE id = ?";
-            sqlx::query(sql).bind(at).bind(id.0).execute(db).await.map(drop)
+            let sql = "UPDATE resumes SET seen = ? WHERE id = ? RETURNING credential";
+            let seen = sqlx::query_scalar(sql).bind(at).bind(id.0).fetch_optional(&mut *db).await?;
+            match seen.flatten() {
+                Some(credential) => write_use(db, at, CredentialId(credential)).await,
+                None => Ok(()),
+            }
         }
         Job::ResumeForgotten(id) => {
-            let sql = "DELETE FROM resumes WHERE id = ?";
-            sqlx::query(sql).bind(id.0).execute(db).await.map(drop)
+            let sql = "DELETE FROM resumes WHERE id = ? RETURNING credential";
+            let forgotten: Option<Option<i64>> =
+                sqlx::query_scalar(sql).bind(id.0).fetch_optional(&mut *db).await?;
+            let sql = "DELETE FROM credentials WHERE id = ? AND kind = 'connection'";
+            sqlx::query(sql).bind(forgotten.flatten()).execute(db).await.map(drop)
         }
         Job::Flush(_) => Ok(()),
     }
+}
+
+/// A web session that is used lasts longer.
+async fn write_use(
+    db: &mut SqliteConnection,
+    at: i64,
+    CredentialId(id): CredentialId,
+) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE credentials SET used = ?1,
+               expires = CASE kind WHEN 'session' THEN ?2 ELSE expires END
+               WHERE id = ?3 AND (expires IS NULL OR expires > ?1)";
+    sqlx::query(sql).bind(at).bind(at + millis(SESSION_LIFE)).bind(id).execute(db).await.map(drop)
 }
 
 async fn write_fact(db: &mut SqliteConnection, at: i64, fact: &Fact) -> Result<(), sqlx::Error> {
@@ -378,6 +391,11 @@ pub(super) async fn purge(db: &Db, now: i64) -> Result<(), Broken> {
         ("DELETE FROM calls WHERE began < ?", now - millis(CALLS_LIFE)),
         ("DELETE FROM resumes WHERE seen < ?", now - millis(resume::LIFE)),
         ("DELETE FROM credentials WHERE expires < ?", now),
+        (
+            "DELETE FROM credentials WHERE kind = 'connection' AND used < ?
+             AND id NOT IN (SELECT credential FROM resumes WHERE credential IS NOT NULL)",
+            now - millis(resume::LIFE),
+        ),
         ("DELETE FROM invites WHERE expires < ?", now),
     ] {
         sqlx::query(sql).bind(before).execute(&mut *tx).await?;

@@ -18,6 +18,8 @@ pub(super) enum Purpose {
     Resume,
     Invite,
     Ticket,
+    /// Nobody is told it.
+    Connection,
 }
 
 /// A secret as it is kept.
@@ -31,6 +33,7 @@ impl Purpose {
             Self::Resume => "icr_",
             Self::Invite => "ici_",
             Self::Ticket => "icx_",
+            Self::Connection => "icc_",
         }
     }
 

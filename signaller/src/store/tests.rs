@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -575,6 +575,92 @@ async fn nobody_else_reads_the_files() {
     Store::open(house.dir.path()).await.unwrap();
     let mode = fs::metadata(path("")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn what_root_makes_belongs_to_the_directory() {
+    let dir = TempDir::new().unwrap();
+    if chown(dir.path(), Some(12_345), Some(12_345)).is_err() {
+        return; // only root can give away
+    }
+    let _store = Store::open(dir.path()).await.unwrap();
+    for end in ["", "-wal", "-shm"] {
+        let file = fs::metadata(dir.path().join(format!("intercom.db{end}"))).unwrap();
+        assert_eq!((file.uid(), file.gid()), (12_345, 12_345), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_is_worth_what_it_was_given_for() {
+    let house = House::inhabited().await;
+    let who = Actor::Account { name: name("ann"), remote: None };
+    let (id, _) = house.store.open_session(&name("ann"), None, &who).await.unwrap();
+    let tickets = [(); 2].map(|()| house.store.issue_ticket(id).unwrap());
+    let redeem = async |ticket: &SecretString| {
+        house.store.redeem_ticket(ticket.expose_secret()).await.unwrap()
+    };
+    let ann = Credential { id, account: name("ann"), kind: Kind::User };
+    assert_eq!(redeem(&tickets[0]).await, Some(ann));
+    assert_eq!(redeem(&tickets[0]).await, None);
+    house.store.revoke(id, None, &who).await.unwrap();
+    assert_eq!(redeem(&tickets[1]).await, None);
+}
+
+#[tokio::test]
+async fn what_a_connection_logged_in_with_goes_with_it() {
+    let house = House::inhabited().await;
+    let (store, ann) = (&house.store, name("ann"));
+    let who = Actor::Account { name: ann.clone(), remote: None };
+    let connect = async || {
+        let credential = store.open_connection(&ann, &who).await.unwrap();
+        let (account, peer) = (Some(ann.clone()), PeerId::from(&*credential.0.to_string()));
+        let resume = Resume { account, credential: Some(credential), peer, instance: None };
+        (credential, store.create_resume(&resume).await.unwrap().0)
+    };
+    let kept = async || {
+        store.flush().await;
+        let listed = store.credentials(None).await.unwrap();
+        listed.into_iter().map(|listing| (listing.kind, listing.id)).collect::<Vec<_>>()
+    };
+    let ((left, first), (stays, second), (lost, _)) =
+        (connect().await, connect().await, connect().await);
+    let ids = async || kept().await.into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+    assert_eq!(kept().await[0], (CredentialKind::Connection, left));
+    store.forget_resume(first);
+    assert_eq!(ids().await, [stays, lost]);
+
+    // Two hours later, in which only one was seen.
+    house.sql("UPDATE resumes SET seen = seen - 7200000").await;
+    house.sql("UPDATE credentials SET used = used - 7200000").await;
+    store.see_resume(second);
+    store.flush().await;
+    purge(store.db(), db::now()).await.unwrap();
+    assert_eq!(ids().await, [stays]);
+    store.set_password(&ann, password("new"), None, &who).await.unwrap();
+    assert!(ids().await.is_empty() && store.resumes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_web_session_lives_as_long_as_a_connection_with_it() {
+    let house = House::inhabited().await;
+    let (store, ann) = (&house.store, name("ann"));
+    let who = Actor::Account { name: ann.clone(), remote: None };
+    let (id, session) = store.open_session(&ann, None, &who).await.unwrap();
+    let resume = Resume {
+        account: Some(ann),
+        credential: Some(id),
+        peer: PeerId::from("p"),
+        instance: None,
+    };
+    let (resume, _) = store.create_resume(&resume).await.unwrap();
+    house.sql("UPDATE credentials SET expires = expires - 29 * 86400000").await;
+    store.see_resume(resume);
+    store.flush().await;
+    let listed = store.credentials(None).await.unwrap();
+    assert!(listed[0].expires.unwrap() > db::now() + 29 * 24 * 3600 * 1000);
+    store.forget_resume(resume);
+    store.flush().await;
+    assert!(store.session(session.expose_secret()).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -6,9 +6,11 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
+use signaller_core::CredentialId;
 
 use super::Store;
 use super::credentials::Credential;
+use super::db::Broken;
 use super::secret::{Hash, Purpose};
 
 const LIFE: Duration = Duration::from_secs(30);
@@ -17,22 +19,27 @@ const MAX: usize = 4096;
 
 /// Tickets that were not used yet. A value: time is an argument.
 #[derive(Debug, Default)]
-pub(super) struct Tickets(HashMap<Hash, (Instant, Credential)>);
+pub(super) struct Tickets(HashMap<Hash, (Instant, CredentialId)>);
 
 impl Store {
     /// A ticket for whoever showed this.
     ///
     /// # Errors
     /// The system has no random numbers.
-    pub(crate) fn issue_ticket(&self, for_: Credential) -> io::Result<SecretString> {
+    pub(crate) fn issue_ticket(&self, shown: CredentialId) -> io::Result<SecretString> {
         let (secret, hash) = Purpose::Ticket.draw()?;
-        self.tickets().insert(Instant::now(), hash, for_);
+        self.tickets().insert(Instant::now(), hash, shown);
         Ok(secret)
     }
 
-    /// Who got this ticket; once. Whoever uses it looks whether what it was given for is still good.
-    pub(crate) fn redeem_ticket(&self, secret: &str) -> Option<Credential> {
-        self.tickets().take(Instant::now(), &Purpose::Ticket.hash(secret)?)
+    /// Who got this ticket; once, and only while what it was given for is good.
+    pub(crate) async fn redeem_ticket(&self, secret: &str) -> Result<Option<Credential>, Broken> {
+        let hash = Purpose::Ticket.hash(secret);
+        let taken = hash.and_then(|hash| self.tickets().take(Instant::now(), &hash));
+        match taken {
+            Some(id) => self.credential(id).await,
+            None => Ok(None),
+        }
     }
 
     fn tickets(&self) -> MutexGuard<'_, Tickets> {
@@ -41,7 +48,7 @@ impl Store {
 }
 
 impl Tickets {
-    fn insert(&mut self, now: Instant, hash: Hash, credential: Credential) {
+    fn insert(&mut self, now: Instant, hash: Hash, credential: CredentialId) {
         self.0.retain(|_, (at, _)| now.duration_since(*at) < LIFE);
         if self.0.len() >= MAX {
             let oldest = self.0.iter().min_by_key(|(_, (at, _))| *at);
@@ -52,7 +59,7 @@ impl Tickets {
         self.0.insert(hash, (now, credential));
     }
 
-    fn take(&mut self, now: Instant, hash: &Hash) -> Option<Credential> {
+    fn take(&mut self, now: Instant, hash: &Hash) -> Option<CredentialId> {
         let (at, credential) = self.0.remove(hash)?;
         (now.duration_since(at) < LIFE).then_some(credential)
     }
@@ -61,22 +68,15 @@ impl Tickets {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use signaller_core::{AccountName, CredentialId, Kind};
-
     use super::*;
-
-    fn credential(id: i64) -> Credential {
-        let account = AccountName::parse("ann").unwrap();
-        Credential { id: CredentialId(id), account, kind: Kind::User }
-    }
 
     #[test]
     fn a_ticket_is_good_once_and_not_for_long() {
         let (mut tickets, start) = (Tickets::default(), Instant::now());
-        tickets.insert(start, vec![1], credential(1));
-        tickets.insert(start, vec![2], credential(2));
+        tickets.insert(start, vec![1], CredentialId(1));
+        tickets.insert(start, vec![2], CredentialId(2));
         let soon = start + LIFE - Duration::from_millis(1);
-        assert_eq!(tickets.take(soon, &vec![1]), Some(credential(1)));
+        assert_eq!(tickets.take(soon, &vec![1]), Some(CredentialId(1)));
         assert_eq!(tickets.take(soon, &vec![1]), None);
         assert_eq!(tickets.take(start + LIFE, &vec![2]), None);
         assert_eq!(tickets.take(start, &vec![3]), None);
@@ -87,12 +87,12 @@ mod tests {
         let (mut tickets, mut now) = (Tickets::default(), Instant::now());
         for id in 0..i64::try_from(MAX).unwrap() + 10 {
             now += Duration::from_millis(1);
-            tickets.insert(now, id.to_be_bytes().to_vec(), credential(id));
+            tickets.insert(now, id.to_be_bytes().to_vec(), CredentialId(id));
         }
         assert_eq!(tickets.0.len(), MAX);
         assert_eq!(tickets.take(now, &9_i64.to_be_bytes().to_vec()), None);
-        assert_eq!(tickets.take(now, &10_i64.to_be_bytes().to_vec()), Some(credential(10)));
-        tickets.insert(now + LIFE, vec![], credential(0));
+        assert_eq!(tickets.take(now, &10_i64.to_be_bytes().to_vec()), Some(CredentialId(10)));
+        tickets.insert(now + LIFE, vec![], CredentialId(0));
         assert_eq!(tickets.0.len(), 1);
     }
 }

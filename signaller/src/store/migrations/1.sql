@@ -26,11 +26,12 @@ CREATE TABLE listed (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX listed_other ON listed (other);
 
--- Tokens and web sessions: one row of numbers for both, none used twice.
+-- Tokens, web sessions, and connections that logged in with a password: one row of numbers for all,
+-- none used twice.
 CREATE TABLE credentials (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
-    kind TEXT NOT NULL CHECK (kind IN ('token', 'session')),
+    kind TEXT NOT NULL CHECK (kind IN ('token', 'session', 'connection')),
     name TEXT,
     secret BLOB NOT NULL UNIQUE,
     created INTEGER NOT NULL,
