@@ -148,7 +148,14 @@ fn loudspeaker(spec: &AudioSink) -> Result<Option<gst::Element>, ElementError> {
     };
     let sink = element::make(element)?;
     sink.set_property(property, name);
-    Ok(element::opens(&sink).then_some(sink))
+    Ok((element::opens(&sink) && is_known(spec)).then_some(sink))
+}
+
+/// PulseAudio opens before it looks for the name, and then fails while it plays.
+fn is_known(spec: &AudioSink) -> bool {
+    let AudioSink::Pulse(Some(_)) = spec else { return true };
+    let known = devices::list(devices::Kind::Loudspeaker);
+    known.iter().any(|device| device.spec == spec.to_string())
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use tempfile::TempDir;
 const ROLE: &str = "INTERCOM_TEST_SOUND";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the programs below do, in a process with the right environment: `play SPEC`, `hear SPEC`
-/// or `list`.
+/// What the programs below do, in a process with the right environment: `play SPEC`, `hear SPEC`,
+/// `miss SPEC` or `list`.
 #[test]
 fn part() {
     let Ok(role) = std::env::var(ROLE) else { return };
@@ -32,6 +32,7 @@ fn part() {
     match role.split_once(' ').unwrap_or((&role, "")) {
         ("play", spec) => play(spec),
         ("hear", spec) => hear(spec),
+        ("miss", spec) => assert!(sink::audio(&spec.parse().unwrap(), 1.0).unwrap().is_none()),
         _ => list(),
     }
 }
@@ -195,6 +196,7 @@ fn pulse_plays_and_hears() {
     let devices = home.devices();
     assert!(devices.contains("Loudspeaker pulse:door "), "{devices}");
     assert!(devices.contains("Microphone pulse:door.monitor "), "{devices}");
+    assert!(home.part("miss pulse:nosuch").output().unwrap().status.success());
     home.play("pulse:door");
     home.expect_to_hear("pulse:door.monitor");
     home.expect_to_hear("pulse");
