@@ -72,7 +72,7 @@ fn file_roots(path: &Path) -> Result<RootCertStore, PermanentError> {
     let pem = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| bad(format!("not PEM: {error:?}")))?;
+        let certificate = certificate.map_err(|_| bad("a certificate in it is damaged".into()))?;
         roots.add(certificate).map_err(|error| bad(error.to_string()))?;
     }
     if roots.is_empty() { Err(bad("there is no certificate in it".into())) } else { Ok(roots) }

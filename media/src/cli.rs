@@ -1,10 +1,18 @@
 //! The flags that both device binaries have, and the lines they print.
 
-use std::{io::Write, path::PathBuf, str::FromStr};
+use std::{
+    fs::File,
+    io::{Read, Write},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use clap::Args;
 use intercom_settings::log::LogArgs;
 use url::Url;
+
+/// Nobody's certificate is larger; a device file has no end.
+const MAX_LEN: u64 = 1024 * 1024;
 
 /// Where the signaller is and how it is trusted.
 #[derive(Args, Clone, Debug)]
@@ -51,6 +59,9 @@ impl FromStr for Server {
             .unwrap_or_else(|| text.to_owned());
         let wrong = || format!("{text:?} is not an address like wss://HOST:8443");
         let url = Url::parse(&text).map_err(|_| wrong())?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("user name and password have no place in a signaller's address".into());
+        }
         let known = matches!(url.scheme(), "ws" | "wss") && url.has_host();
         if known { Ok(Self(url)) } else { Err(wrong()) }
     }
@@ -69,8 +80,9 @@ pub fn printable(text: &str) -> String {
 
 /// Whether a certificate in it is a good one is the client's to say.
 fn certificates(text: &str) -> Result<PathBuf, String> {
-    match std::fs::read(text) {
-        Ok(pem) if contains(&pem, b"-----BEGIN CERTIFICATE-----") => Ok(text.into()),
+    let mut pem = Vec::new();
+    match File::open(text).and_then(|file| file.take(MAX_LEN).read_to_end(&mut pem)) {
+        Ok(_) if contains(&pem, b"-----BEGIN CERTIFICATE-----") => Ok(text.into()),
         Ok(_) => Err("holds no certificate (-----BEGIN CERTIFICATE-----)".into()),
         Err(error) => Err(format!("cannot be read: {error}")),
     }

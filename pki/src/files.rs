@@ -2,11 +2,14 @@
 //! time.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
+
+/// Nobody's certificate is larger; a device file has no end.
+const MAX_LEN: u64 = 1024 * 1024;
 
 /// Whoever writes holds it; empty.
 const LOCK: &str = ".lock";
@@ -144,9 +147,10 @@ fn parent(path: &Path) -> &Path {
 
 /// The file's text, or `None` if there is no such file.
 pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
-    match fs::read(path) {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|file| file.take(MAX_LEN).read_to_end(&mut bytes)) {
         // What is not UTF-8 is not PEM either; the parser says so.
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +17,9 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// Nobody's certificate is larger; a device file has no end.
+const MAX_LEN: u64 = 1024 * 1024;
 
 /// Where the certificate is.
 #[derive(Clone, Debug)]
@@ -220,5 +223,9 @@ fn read_password(file: &Path) -> Result<String, TlsError> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|source| TlsError::Unreadable { file: file.into(), source })
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file);
+    let read = opened.and_then(|file| file.take(MAX_LEN).read_to_end(&mut bytes));
+    read.map_err(|source| TlsError::Unreadable { file: file.into(), source })?;
+    Ok(bytes)
 }
