@@ -15,7 +15,11 @@ install -D -m 644 -t "$root/etc/systemd/system" systemd/*.service
 install -D -m 644 systemd/sysusers.conf "$root/etc/sysusers.d/gst-intercom.conf"
 install -D -m 644 systemd/tmpfiles.conf "$root/etc/tmpfiles.d/gst-intercom.conf"
 for program in signaller producer consumer; do
-    [ -e "$settings/$program.toml" ] || install -D -m 644 -t "$settings" "$program/$program.toml"
+    [ -e "$settings/$program.toml" ] || {
+        install -D -m 644 -t "$settings" "$program/$program.toml"
+        # The service's directory, also for who adds accounts at the command line.
+        sed -i 's/^#data_dir = /data_dir = /' "$settings/$program.toml"
+    }
 done
 if [ -z "$root" ]; then
     systemd-sysusers gst-intercom.conf

@@ -66,6 +66,19 @@ const ROOMS: &[(&str, &[&str])] = &[
             "Inbox",
         ],
     ),
+    (
+        "store",
+        &[
+            "axum",
+            "crate::http",
+            "crate::listen",
+            "crate::dialect",
+            "crate::conn",
+            "crate::gate",
+            "crate::hub_task",
+            "intercom_protocol",
+        ],
+    ),
 ];
 
 #[test]

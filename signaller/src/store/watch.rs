@@ -57,13 +57,17 @@ impl Store {
         let told = Told::now(&mut db).await?;
         let accounts = told.accounts.values().cloned().collect();
         let (changes, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(Eye { db, version, told }.watch(changes));
+        tokio::spawn(async move {
+            let mut eye = Eye { db, version, told };
+            eye.watch(changes).await;
+            let _ = eye.db.close().await; // the last to close tidies the file up
+        });
         Ok((accounts, queue))
     }
 }
 
 impl Eye {
-    async fn watch(mut self, changes: mpsc::Sender<Change>) {
+    async fn watch(&mut self, changes: mpsc::Sender<Change>) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_blind = false;
