@@ -96,7 +96,7 @@ fn an_mp4_of_vp8_is_refused_in_one_line_and_leaves_no_file() {
     let (_producer, _) = signaller.producer("door", &TEST_MEDIA);
     let path = dir.path().join("a.mp4");
     let mut consumer = signaller.consumer(&["--record", path.to_str().unwrap()]);
-    consumer.expect("error: an .mp4 file holds only H.264, and the producer sends VP8");
+    consumer.expect("error: an .mp4 file holds only H.264 and AV1, and the producer sends VP8");
     assert_eq!(consumer.wait().code(), Some(1));
     assert!(!path.exists());
 }
