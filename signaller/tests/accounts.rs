@@ -1,21 +1,31 @@
 //! The command line of accounts, as a stranger uses it: the program, its stdin, its exit codes.
 #![allow(clippy::unwrap_used)]
+mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::{Client, Stranger, tcp};
+use intercom_signaller::Level;
+use serde_json::json;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
+use tokio::task::block_in_place;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-signaller");
 
-struct House(TempDir);
+const SECOND: Duration = Duration::from_secs(1);
+
+struct House {
+    dir: PathBuf,
+    _made: Option<TempDir>,
+}
 
 impl House {
     /// With its file made already.
@@ -29,11 +39,17 @@ impl House {
     }
 
     fn empty() -> Self {
-        Self(TempDir::new().unwrap())
+        let made = TempDir::new().unwrap();
+        Self { dir: made.path().to_owned(), _made: Some(made) }
+    }
+
+    /// A server's.
+    fn of(server: &Stranger) -> Self {
+        Self { dir: server.data.path().to_owned(), _made: None }
     }
 
     fn dir(&self) -> &Path {
-        self.0.path()
+        &self.dir
     }
 
     fn command(&self, line: &str) -> Command {
@@ -356,4 +372,48 @@ async fn a_kill_loses_nothing_that_was_done() {
     let start = Instant::now();
     house.prints("account add last --kind device", "");
     assert!(start.elapsed() < Duration::from_secs(4), "no lock was left behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_away_is_cut_within_a_second() {
+    let server = Stranger::start_with(|config| config.anonymous = Level::Deny).await;
+    let house = House::of(&server);
+    let prints = |line: &str, stdin: &str| block_in_place(|| house.prints(line, stdin));
+    let token = |of: &str| format!("Bearer {}", prints(&format!("token create {of}"), "").trim());
+    let enter = async |token: &str| {
+        let socket = tcp(server.plain()).await;
+        Client::open(socket, "/", &[("Authorization", token)]).await.map_err(|(status, _)| status)
+    };
+    prints("account add ann", "ann's password\n");
+    prints("account add door --kind device", "");
+    let (anns, doors) = (token("ann"), token("door"));
+    let (mut ann, mut door) = (enter(&anns).await.unwrap(), enter(&doors).await.unwrap());
+    door.send(&json!({"type": "setPeerStatus", "roles": ["producer"], "meta": null})).await;
+    door.hears_nothing().await;
+    let session = ann.start_session(&mut door).await;
+
+    // A narrower right ends what it allowed, and nothing else.
+    prints("rights set door watch nobody", "");
+    let start = Instant::now();
+    for end in [ann.next().await, door.next().await] {
+        assert_eq!((&end["type"], &end["sessionId"]), (&"endSession".into(), &json!(session)));
+    }
+    assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
+    door.hears_nothing().await;
+
+    prints("token revoke 1", "");
+    let start = Instant::now();
+    ann.closed().await;
+    assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
+    assert_eq!(enter(&anns).await.err(), Some(401));
+
+    // The name is somebody else's at once, and the old token is nobody's.
+    prints("account remove door", "");
+    let start = Instant::now();
+    prints("account add door --kind device", "");
+    door.closed().await;
+    assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
+    assert_eq!(enter(&doors).await.err(), Some(401));
+    let new = token("door");
+    enter(&new).await.unwrap();
 }
