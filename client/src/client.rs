@@ -10,18 +10,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use intercom_protocol::gst::SdpKind;
+use intercom_protocol::intercom::{HangUpReason, Media, RejectReason};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 use tokio_rustls::TlsConnector;
 
-use crate::config::{Config, ServerUri};
-use crate::error::PermanentError;
-use crate::ids::SessionId;
+use crate::config::{Config, Instance, Login, ServerUri};
+use crate::error::{Lost, PermanentError};
+use crate::hello::handshake;
+use crate::ids::{CallId, PeerId, SessionId};
 use crate::private::Private;
 use crate::socket::{ConnectError, Frame, Socket};
-use crate::state::{Command, Event, Input, Output, State};
+use crate::state::{Input, Output, State};
 use crate::tls;
+use crate::words::{Command, Event};
 
 /// Events that the user has not taken yet before the socket is read no further.
 const EVENTS: usize = 256;
@@ -79,7 +82,52 @@ impl Client {
         self.queue(Command::Abort { session_id, reason });
     }
 
-    /// Ends the live sessions, says goodbye and finishes within a second; then [`Events`] end.
+    /// Rings an account. See [`Command::Call`] and so on for what follows.
+    pub fn call(&self, to: String, media: Media) {
+        self.queue(Command::Call { to, media });
+    }
+
+    /// Accepts a ringing call.
+    pub fn accept(&self, call: CallId, media: Media) {
+        self.queue(Command::Accept { call, media });
+    }
+
+    /// Does not accept a ringing call.
+    pub fn reject(&self, call: CallId, reason: RejectReason) {
+        self.queue(Command::Reject { call, reason });
+    }
+
+    /// Ends a call, or cancels it while it rings.
+    pub fn hang_up(&self, call: CallId, reason: HangUpReason) {
+        self.queue(Command::HangUp { call, reason });
+    }
+
+    /// Names the producer that carries this side's media of an accepted call.
+    pub fn attach_peer(&self, call: CallId, peer_id: PeerId) {
+        self.queue(Command::AttachPeer { call, peer_id });
+    }
+
+    /// Tells the other side of a call what is sent from now on.
+    pub fn update_call(&self, call: CallId, media: Media) {
+        self.queue(Command::UpdateCall { call, media });
+    }
+
+    /// Asks which accounts there are.
+    pub fn list_accounts(&self) {
+        self.queue(Command::ListAccounts);
+    }
+
+    /// Asks for STUN and TURN servers.
+    pub fn ask_ice_servers(&self) {
+        self.queue(Command::AskIceServers);
+    }
+
+    /// As [`Self::close`], and the server keeps nothing for this client.
+    pub fn log_out(&self) {
+        self.queue(Command::LogOut);
+    }
+
+    /// Ends what is live, says goodbye and finishes within a second; then [`Events`] end.
     pub fn close(&self) {
         self.queue(Command::Close);
     }
@@ -116,31 +164,42 @@ async fn run(
     commands: mpsc::UnboundedReceiver<Command>,
     events: mpsc::Sender<Event>,
 ) {
-    let state = State::new(config.role, config.meta, rand::random());
+    let state = State::new(&config, rand::random());
     let task = Task { state, link: Link::Down, commands, events, untold: VecDeque::new() };
-    match Endpoint::new(config.server, &config.trust) {
+    match Endpoint::new(&config) {
         Ok(endpoint) => task.run(&Arc::new(endpoint)).await,
         Err(error) => task.tell(Event::Failed(error)).await,
     }
 }
 
-/// Where to connect, and whom to trust there.
+/// Where to connect, as whom, and whom to trust there.
 pub(crate) struct Endpoint {
     server: ServerUri,
     connector: Option<TlsConnector>,
+    login: Login,
+    instance: Option<Instance>,
 }
 
 impl Endpoint {
-    pub(crate) fn new(
-        server: ServerUri,
-        trust: &crate::config::Trust,
-    ) -> Result<Self, PermanentError> {
-        let connector = server.is_secure().then(|| tls::connector(trust)).transpose()?;
-        Ok(Self { server, connector })
+    pub(crate) fn new(config: &Config) -> Result<Self, PermanentError> {
+        let Config { server, trust, login, instance, .. } = config.clone();
+        if login.is_somebody() && !server.is_secure() && !server.is_local() {
+            return Err(PermanentError::Unencrypted(server.to_string()));
+        }
+        let connector = server.is_secure().then(|| tls::connector(&trust)).transpose()?;
+        Ok(Self { server, connector, login, instance })
     }
 
+    /// A connection that speaks the extension, if it is wanted and the server knows it.
     pub(crate) async fn open(&self) -> Result<Socket, ConnectError> {
-        Socket::open(&self.server, self.connector.as_ref()).await
+        let open = async |extended| {
+            let request = handshake(&self.server, &self.login, self.instance.as_ref(), extended)?;
+            Socket::open(&self.server, request, self.connector.as_ref()).await
+        };
+        match open(self.login.is_somebody()).await {
+            Err(ConnectError::NotExtended) => open(false).await,
+            opened => opened,
+        }
     }
 }
 
@@ -161,7 +220,7 @@ enum Link {
 /// What woke the task.
 enum Wake {
     Opened(Result<Socket, ConnectError>),
-    Read(Result<Frame, crate::error::Lost>),
+    Read(Result<Frame, Lost>),
     Command(Option<Command>),
     Told,
     Timeout,
@@ -222,10 +281,15 @@ impl Task {
         match wake {
             Wake::Told => {}
             Wake::Opened(Ok(socket)) => {
+                let extended = socket.is_extended();
                 self.link = Link::Up(socket);
-                self.state.handle(now, Input::Opened);
+                self.state.handle(now, Input::Opened { extended });
             }
             Wake::Opened(Err(ConnectError::Lost(reason))) => {
+                self.state.handle(now, Input::Lost(reason));
+            }
+            Wake::Opened(Err(ConnectError::NotExtended)) => {
+                let reason = Lost::Protocol("the server knows no subprotocol".into());
                 self.state.handle(now, Input::Lost(reason));
             }
             Wake::Opened(Err(ConnectError::Permanent(error))) => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use secrecy::SecretString;
 use serde_json::value::RawValue;
 use url::{Host, Url};
 
@@ -17,11 +18,44 @@ pub struct Config {
     pub server: ServerUri,
     /// Whose signature on the server's certificate counts.
     pub trust: Trust,
+    /// Who the client is there.
+    pub login: Login,
+    /// Which installation of the account it is: account and instance together have one peer id that
+    /// stays the same. Without one the peer id is another at each start.
+    pub instance: Option<Instance>,
+    /// Whether somebody is here who can answer a call. Only then does the account's phone ring here,
+    /// and only then does the client hear of calls and presence. For a client that only carries
+    /// media, `false`: its account is not callable because of it.
+    pub calls: bool,
     /// What the client does there.
     pub role: Role,
     /// What others see of it in lists: any JSON value, by convention an object with a `name`.
     pub meta: Option<Box<RawValue>>,
 }
+
+/// Who a client is.
+///
+/// With a token or a password it asks for the extension `intercom.v1`: its connection then outlives
+/// its socket. A server that does not know it, a stock one, is spoken to in the stock protocol.
+#[derive(Clone, Debug, Default)]
+pub enum Login {
+    /// Nobody in particular: what the server allows guests.
+    #[default]
+    Guest,
+    /// A device or a program.
+    Token(SecretString),
+    /// A person.
+    Password {
+        /// The account's name.
+        name: String,
+        /// Its password.
+        password: SecretString,
+    },
+}
+
+/// One installation of an account: 1 to 64 printable characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance(String);
 
 /// Whose certificates are accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +85,8 @@ pub enum Role {
 pub enum Target {
     /// The one with this id. If it is not there at the first connection, that is an error.
     PeerId(PeerId),
-    /// One whose meta has this `name`; the one that came last, if several do.
+    /// One of the account of this name; if none of it produces, one whose meta has this `name`. The
+    /// one that came last, if several do.
     Name(String),
     /// Whichever is there first.
     First,
@@ -65,10 +100,54 @@ pub struct ServerUri {
     port: u16,
 }
 
+impl Config {
+    /// A guest with this role, who trusts the system's authorities and says nothing of itself.
+    pub fn new(server: ServerUri, role: Role) -> Self {
+        let (trust, login) = (Trust::default(), Login::default());
+        Self { server, trust, login, instance: None, calls: false, role, meta: None }
+    }
+}
+
+impl Login {
+    /// Whether the extension is asked for.
+    pub(crate) fn is_somebody(&self) -> bool {
+        !matches!(self, Self::Guest)
+    }
+}
+
+impl Instance {
+    /// As it is written on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Instance {
+    type Err = PermanentError;
+
+    fn from_str(text: &str) -> Result<Self, PermanentError> {
+        let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        if text.trim() == text && matches!(text.len(), 1..=64) && is_printable {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PermanentError::BadInstance(text.into()))
+        }
+    }
+}
+
 impl ServerUri {
     /// Whether the connection is encrypted.
     pub fn is_secure(&self) -> bool {
         self.url.scheme() == "wss"
+    }
+
+    /// Whether the server is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        match &self.host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(ip) => ip.is_loopback(),
+            Host::Ipv6(ip) => ip.is_loopback(),
+        }
     }
 
     /// Host and port to connect to.

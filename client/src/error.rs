@@ -37,6 +37,29 @@ pub enum PermanentError {
         /// The server's own sentence.
         details: String,
     },
+    /// The server does not let this client in.
+    #[error("the server does not let this client in ({code}): {details}")]
+    NotAdmitted {
+        /// The server's word for programs, such as `badLogin`.
+        code: String,
+        /// The server's own sentence.
+        details: String,
+    },
+    /// The server let this client in, and closed the connection for good.
+    #[error("the server has closed this connection for good: {0}")]
+    Dismissed(String),
+    /// A name and a password were given, and the server knows no accounts.
+    #[error("this server does not know logins by name and password: it is no intercom-signaller")]
+    NoLogins,
+    /// A token or password must not travel in the clear.
+    #[error("a token or password would be sent unencrypted to {0}; use wss://")]
+    Unencrypted(String),
+    /// The token cannot be one.
+    #[error("the token is not one: it has spaces or other characters that none has")]
+    BadToken,
+    /// The instance cannot be one.
+    #[error("bad instance {0:?}: it has 1 to 64 printable characters")]
+    BadInstance(String),
     /// The wanted peer is not on the server.
     #[error("no producer has the peer id {0:?}")]
     UnknownPeer(String),
@@ -58,6 +81,9 @@ pub enum Lost {
     /// The upgrade was answered with this HTTP status.
     #[error("the server answers with HTTP status {0}: is it a signaller, and the path right?")]
     Http(u16),
+    /// The server lets nobody in just now, in its own words.
+    #[error("the server lets nobody in just now: {0}")]
+    NotNow(String),
     /// Not a WebSocket, or not our protocol on it.
     #[error("protocol: {0}")]
     Protocol(String),

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use crate::client::Endpoint;
 use crate::config::Config;
 use crate::error::{Lost, PermanentError};
+use crate::hello::Hello;
 use crate::ids::PeerId;
 use crate::socket::{ConnectError, Frame, Socket};
 
@@ -67,9 +68,17 @@ impl ListedRole {
 /// # Errors
 /// See [`ListError`]; nothing is tried twice.
 pub async fn list(config: &Config) -> Result<Vec<Listed>, ListError> {
-    let endpoint = Endpoint::new(config.server.clone(), &config.trust)?;
+    // Not as the installation that it is: that one may be connected.
+    let config = Config { instance: None, calls: false, ..config.clone() };
+    let endpoint = Endpoint::new(&config)?;
+    let hello = Hello::new(&config);
     let asking = async {
         let mut socket = endpoint.open().await?;
+        if socket.is_extended() {
+            socket.write(hello.message(None).print(None));
+        } else if !hello.may_go_without() {
+            return Err(PermanentError::NoLogins.into());
+        }
         let listed = ask(&mut socket).await?;
         socket.close().await;
         Ok(listed)
@@ -131,6 +140,7 @@ impl From<ConnectError> for ListError {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Lost(lost) => lost.into(),
+            ConnectError::NotExtended => Lost::Protocol("no subprotocol".into()).into(),
             ConnectError::Permanent(error) => error.into(),
         }
     }

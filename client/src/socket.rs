@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::Response;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::http::{Response, header};
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
@@ -34,6 +35,7 @@ pub(crate) struct Socket {
     reader: SplitStream<WebSocket>,
     outbox: mpsc::UnboundedSender<Message>,
     writer: Writer,
+    is_extended: bool,
 }
 
 /// What the server sent.
@@ -48,6 +50,8 @@ pub(crate) enum Frame {
 #[derive(Debug)]
 pub(crate) enum ConnectError {
     Lost(Lost),
+    /// The server does not know the subprotocol that was asked for.
+    NotExtended,
     Permanent(PermanentError),
 }
 
@@ -67,6 +71,7 @@ impl Socket {
     /// Connects and upgrades. Has no deadline of its own.
     pub(crate) async fn open(
         server: &ServerUri,
+        request: Request,
         connector: Option<&TlsConnector>,
     ) -> Result<Self, ConnectError> {
         let (host, port) = server.address();
@@ -84,22 +89,29 @@ impl Socket {
             }
             None => Box::new(tcp),
         };
-        let request = server
-            .request()
-            .into_client_request()
-            .map_err(|error| Lost::Protocol(error.to_string()))?;
         match client_async_with_config(request, stream, Some(limits())).await {
-            Ok((socket, _)) => Ok(Self::new(socket)),
+            Ok((socket, response)) => {
+                let is_extended = response.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL);
+                Ok(Self::new(socket, is_extended))
+            }
             Err(Error::Http(response)) => Err(http_error(&response)),
+            Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
+                SubProtocolError::NoSubProtocol,
+            ))) => Err(ConnectError::NotExtended),
             Err(error) => Err(lost(&error).into()),
         }
     }
 
-    fn new(socket: WebSocket) -> Self {
+    fn new(socket: WebSocket, is_extended: bool) -> Self {
         let (sink, reader) = socket.split();
         let (outbox, queue) = mpsc::unbounded_channel();
         let writer = Writer(tokio::spawn(write_all(sink, queue)));
-        Self { reader, outbox, writer }
+        Self { reader, outbox, writer, is_extended }
+    }
+
+    /// Whether the server speaks the extension here.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.is_extended
     }
 
     /// Queues a text message. If the connection is broken, [`Self::read`] says so.

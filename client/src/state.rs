@@ -1,44 +1,47 @@
 //! What a client does, as a value: inputs with a time go in, outputs come out.
 //!
-//! It owns the connection's life (deadlines, pings, backoff), the registration, the table of
-//! sessions and the consumer's wish for a producer. It must not touch a socket, a clock or a task,
-//! and never shows the text of a description or a candidate to a log.
+//! It owns the connection's life (deadlines, pings, backoff, login, resume) and hands what is said
+//! on to [`sessions`](crate::sessions) and [`call`](crate::call). It must not touch a socket, a
+//! clock or a task.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use intercom_protocol::gst::{
-    self, ClientMessage, Ice, Payload, PeerMessage, Sdp, SdpKind, ServerMessage, Version,
-};
-use intercom_protocol::sdp::{self, SdpError};
+use intercom_protocol::gst::{self, ParseError};
+use intercom_protocol::intercom::{self, ClientMessage, FromServer, ServerMessage, Tagged};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use serde_json::Value;
-use serde_json::value::RawValue;
-use tracing::{debug, info, trace, warn};
+use tracing::{debug, info, warn};
 
 use crate::backoff::Backoff;
-use crate::config::{Role, Target};
+use crate::call::Calls;
+use crate::config::Config;
 use crate::error::{Lost, PermanentError};
-use crate::ids::{PeerId, SessionId};
-use crate::private::Private;
+use crate::hello::Hello;
+use crate::ids::PeerId;
+use crate::ledger::Ledger;
+use crate::outlet::{Outlet, Request};
+use crate::sessions::Sessions;
+use crate::words::{Command, EndReason, Event, IceServers, kept};
+
+pub use crate::ledger::{ACK_AFTER, ACK_EVERY};
+pub use crate::sessions::{ANSWER_DEADLINE, ASK_AGAIN, STABLE_AFTER};
 
 /// From [`Output::Connect`] to the open WebSocket, and from there to the server's welcome.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// From the open WebSocket to the answer to `hello`: the server may have to hash a password.
+pub const HELLO_DEADLINE: Duration = Duration::from_secs(10);
 /// Between two pings.
 pub const PING_EVERY: Duration = Duration::from_secs(5);
 /// From a ping until something must have been heard.
 pub const PONG_DEADLINE: Duration = Duration::from_secs(5);
-/// A connection or a session that lasted this long was a good one: the next wait is short again.
-pub const STABLE_AFTER: Duration = Duration::from_secs(10);
-/// From asking for a session until the server must have answered.
-pub const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 /// The first and the longest wait between two attempts to connect. The longest is short enough for a
 /// producer to be listed again within 5 s of the server's return.
 pub const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
-/// The first and the longest wait between two attempts to have a session.
-pub const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+/// The same for a server that lets nobody in just now: too many failed logins, say.
+pub const RETRY_LATER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+/// From `logout` until it must have been carried out.
+pub const LOGOUT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What happened.
 #[derive(Debug)]
@@ -46,7 +49,10 @@ pub enum Input<'a> {
     /// Begin; the first input.
     Start,
     /// The WebSocket is open.
-    Opened,
+    Opened {
+        /// The server speaks the extension.
+        extended: bool,
+    },
     /// A text message of the server.
     Text(&'a str),
     /// Any other frame of the server.
@@ -61,43 +67,6 @@ pub enum Input<'a> {
     Timeout,
 }
 
-/// What the user of the client wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Send a description to the other end of a session.
-    Describe {
-        /// The session it belongs to.
-        session_id: SessionId,
-        /// Offer or answer.
-        kind: SdpKind,
-        /// RFC 8866 text.
-        sdp: Private,
-    },
-    /// Send a candidate to the other end of a session.
-    Candidate {
-        /// The session it belongs to.
-        session_id: SessionId,
-        /// RFC 8839 text, `candidate:…`.
-        candidate: Private,
-        /// Index of its m-line.
-        sdp_m_line_index: u32,
-    },
-    /// The session has ended here; no event follows.
-    End {
-        /// The session.
-        session_id: SessionId,
-    },
-    /// End the session at both ends; [`Event::SessionEnded`] follows.
-    Abort {
-        /// The session.
-        session_id: SessionId,
-        /// Why, one sentence; the other end may be told.
-        reason: String,
-    },
-    /// End what is live, say goodbye and finish.
-    Close,
-}
-
 /// What is to be done with the socket, in this order.
 #[derive(Debug, PartialEq)]
 pub enum Output {
@@ -105,7 +74,7 @@ pub enum Output {
     Connect,
     /// Forget the connection, made or half made, without a word.
     Drop,
-    /// Send this text message.
+    /// Send this text message. It may hold a password: not to be logged.
     Write(String),
     /// Send a ping frame.
     Ping,
@@ -115,127 +84,21 @@ pub enum Output {
     Event(Event),
 }
 
-/// What the user of the client hears.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// Registered on the server; again after each reconnect.
-    Connected {
-        /// Our id there.
-        peer_id: PeerId,
-    },
-    /// No connection. Sessions that are live go on; the client tries again by itself.
-    Disconnected {
-        /// Why.
-        reason: Lost,
-        /// The wait before the next attempt.
-        retry_in: Duration,
-    },
-    /// Trying again cannot help; the client has finished.
-    Failed(PermanentError),
-    /// The server refused a request, in its own words. The client goes on.
-    Refused {
-        /// One sentence.
-        details: String,
-    },
-    /// To a producer: somebody wants a session.
-    SessionRequested {
-        /// The new session.
-        session_id: SessionId,
-        /// Who wants it.
-        peer_id: PeerId,
-        /// Their offer, if they make one; checked.
-        offer: Option<Private>,
-    },
-    /// To a consumer: its session exists; an offer follows.
-    SessionStarted {
-        /// The new session.
-        session_id: SessionId,
-        /// The producer.
-        peer_id: PeerId,
-    },
-    /// A checked description of the other end.
-    Description {
-        /// The session it belongs to.
-        session_id: SessionId,
-        /// Offer or answer.
-        kind: SdpKind,
-        /// RFC 8866 text.
-        sdp: Private,
-    },
-    /// A candidate of the other end.
-    Candidate {
-        /// The session it belongs to.
-        session_id: SessionId,
-        /// RFC 8839 text, `candidate:…`.
-        candidate: Private,
-        /// Index of its m-line.
-        sdp_m_line_index: u32,
-    },
-    /// A session is over, and not by [`Command::End`].
-    SessionEnded {
-        /// The session.
-        session_id: SessionId,
-        /// Why.
-        reason: EndReason,
-    },
-    /// To consumers and listeners: a producer is there.
-    ProducerAdded {
-        /// Its id.
-        peer_id: PeerId,
-        /// What it says about itself; `Null` if nothing.
-        meta: Value,
-        /// It came just now, and was not there before us.
-        new: bool,
-    },
-    /// To consumers and listeners: a producer is gone.
-    ProducerRemoved {
-        /// Its id.
-        peer_id: PeerId,
-        /// What it last said about itself.
-        meta: Value,
-    },
-}
-
-/// Why a session is over.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EndReason {
-    /// The other end or the server ended it.
-    #[error("ended by the other end{}", .0.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
-    Remote(Option<String>),
-    /// The other end's description could have done harm.
-    #[error("bad session description of the other end: {0}")]
-    BadDescription(#[from] SdpError),
-    /// The answer does not fit the offer.
-    #[error("the answer has {answer} m-lines, the offer has {offer}")]
-    MisfitAnswer {
-        /// m-lines of our offer.
-        offer: usize,
-        /// m-lines of their answer.
-        answer: usize,
-    },
-    /// An offer where an answer was due, or the other way round.
-    #[error("the other end sent an {0:?} where none was due")]
-    UnexpectedKind(SdpKind),
-    /// By [`Command::Abort`].
-    #[error("{0}")]
-    Aborted(String),
-}
-
 /// The client without its socket.
 #[derive(Debug)]
 pub struct State {
-    role: Role,
-    meta: Option<Box<RawValue>>,
+    hello: Hello,
     rng: StdRng,
     link: Link,
     retry: Backoff,
-    peer_id: Option<PeerId>,
-    sessions: HashMap<SessionId, Session>,
-    wish: Wish,
-    /// In the order in which they came.
-    producers: Vec<Producer>,
-    outputs: VecDeque<Output>,
+    retry_later: Backoff,
+    me: Option<Me>,
+    out: Outlet,
+    sessions: Sessions,
+    calls: Calls,
+    /// The user wants to know of accounts.
+    lists_accounts: bool,
+    gap: Option<Gap>,
 }
 
 #[derive(Debug)]
@@ -243,69 +106,42 @@ enum Link {
     Idle,
     Waiting { until: Instant },
     Connecting { deadline: Instant },
-    Greeting { deadline: Instant },
+    Greeting { deadline: Instant, extended: bool },
     Online { since: Instant, ping_at: Instant, heard_by: Option<Instant> },
+    Leaving { deadline: Instant },
     Closed,
 }
 
-#[derive(Debug)]
-struct Session {
+/// What was lost when both ends began to count anew, until the snapshot that follows.
+#[derive(Debug, Default)]
+struct Gap {
+    /// Accounts that were called, without an answer.
+    called: Vec<String>,
+    is_restarted: bool,
+}
+
+/// Who we are on the server.
+#[derive(Clone, Debug)]
+struct Me {
     peer_id: PeerId,
-    since: Instant,
-    /// The server that we are connected to has heard of it. A server that was restarted has not:
-    /// the session lives on by its media, and nothing can be relayed for it.
-    known: bool,
-    /// m-lines of our offer, while its answer is due.
-    offered: Option<usize>,
-}
-
-/// What a consumer is after.
-#[derive(Debug)]
-struct Wish {
-    /// The server has told who is there.
-    listed: bool,
-    /// The wanted peer id was there once.
-    seen: bool,
-    /// Asked, not answered yet.
-    asked: Option<Asked>,
-    not_before: Option<Instant>,
-    backoff: Backoff,
-}
-
-#[derive(Debug)]
-struct Asked {
-    peer_id: PeerId,
-    deadline: Instant,
-}
-
-#[derive(Debug)]
-struct Producer {
-    id: PeerId,
-    meta: Value,
-    /// Sessions with it that failed since the last good one.
-    failures: u32,
+    account: Option<String>,
 }
 
 impl State {
     /// A client that has not begun. `seed` is for the jitter of its waits.
-    pub fn new(role: Role, meta: Option<Box<RawValue>>, seed: u64) -> Self {
+    pub fn new(config: &Config, seed: u64) -> Self {
         Self {
-            role,
-            meta,
+            hello: Hello::new(config),
             rng: StdRng::seed_from_u64(seed),
             link: Link::Idle,
             retry: Backoff::new(RETRY.0, RETRY.1),
-            peer_id: None,
-            sessions: HashMap::new(),
-            wish: Wish {
-                listed: false,
-                seen: false,
-                asked: None,
-                not_before: None,
-                backoff: Backoff::new(ASK_AGAIN.0, ASK_AGAIN.1),
-            },
-            producers: Vec::new(),
-            outputs: VecDeque::new(),
+            retry_later: Backoff::new(RETRY_LATER.0, RETRY_LATER.1),
+            me: None,
+            out: Outlet::default(),
+            sessions: Sessions::new(config.role.clone(), config.meta.clone(), seed),
+            calls: Calls::default(),
+            lists_accounts: false,
+            gap: None,
         }
     }
 
@@ -319,7 +155,7 @@ impl State {
         }
         match input {
             Input::Start => self.connect(now),
-            Input::Opened => self.opened(now),
+            Input::Opened { extended } => self.opened(now, extended),
             Input::Text(text) => self.text(now, text),
             Input::Heard => {}
             Input::Lost(reason) => self.lost(now, reason),
@@ -327,12 +163,12 @@ impl State {
             Input::Command(command) => self.command(now, command),
             Input::Timeout => self.timeout(now),
         }
-        self.ask(now);
+        self.sessions.ask(now, &mut self.out);
     }
 
     /// What is to be done next.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.out.poll()
     }
 
     /// When [`Input::Timeout`] is due, unless something else happens before.
@@ -340,12 +176,13 @@ impl State {
         let link = match self.link {
             Link::Idle | Link::Closed => return None,
             Link::Waiting { until } => return Some(until),
-            Link::Connecting { deadline } | Link::Greeting { deadline } => return Some(deadline),
+            Link::Connecting { deadline }
+            | Link::Greeting { deadline, .. }
+            | Link::Leaving { deadline } => return Some(deadline),
             Link::Online { ping_at, heard_by, .. } => heard_by.unwrap_or(ping_at),
         };
-        let asked = self.wish.asked.as_ref().map(|asked| asked.deadline);
-        let ask = self.wanted().and(self.wish.not_before);
-        [Some(link), asked, ask].into_iter().flatten().min()
+        let ack = self.out.ledger().and_then(Ledger::ack_at);
+        [Some(link), ack, self.sessions.poll_timeout(&self.out)].into_iter().flatten().min()
     }
 }
 
@@ -353,13 +190,23 @@ impl State {
 impl State {
     fn connect(&mut self, now: Instant) {
         self.link = Link::Connecting { deadline: now + CONNECT_DEADLINE };
-        self.outputs.push_back(Output::Connect);
+        self.out.push(Output::Connect);
     }
 
-    fn opened(&mut self, now: Instant) {
-        if matches!(self.link, Link::Connecting { .. }) {
-            self.link = Link::Greeting { deadline: now + CONNECT_DEADLINE };
+    fn opened(&mut self, now: Instant, extended: bool) {
+        if !matches!(self.link, Link::Connecting { .. }) {
+            return;
         }
+        if !extended {
+            if !self.hello.may_go_without() {
+                return self.fail(PermanentError::NoLogins);
+            }
+            self.link = Link::Greeting { deadline: now + CONNECT_DEADLINE, extended };
+            return self.begin_anew(None);
+        }
+        self.link = Link::Greeting { deadline: now + HELLO_DEADLINE, extended };
+        let hello = self.hello.message(self.out.ledger()).print(None);
+        self.out.push(Output::Write(hello));
     }
 
     fn heard(&mut self, now: Instant) {
@@ -373,19 +220,32 @@ impl State {
     fn timeout(&mut self, now: Instant) {
         match &mut self.link {
             Link::Waiting { until } if *until <= now => self.connect(now),
-            Link::Connecting { deadline } | Link::Greeting { deadline } if *deadline <= now => {
+            Link::Connecting { deadline } if *deadline <= now => {
                 self.lost(now, Lost::ConnectTimeout(CONNECT_DEADLINE));
             }
-            Link::Online { heard_by: Some(by), .. } if *by <= now => self.lost(now, Lost::Silent),
-            Link::Online { ping_at, heard_by: heard_by @ None, .. } if *ping_at <= now => {
-                *heard_by = Some(now + PONG_DEADLINE);
-                self.outputs.push_back(Output::Ping);
+            Link::Greeting { deadline, extended } if *deadline <= now => {
+                let waited = if *extended { HELLO_DEADLINE } else { CONNECT_DEADLINE };
+                self.lost(now, Lost::ConnectTimeout(waited));
             }
+            Link::Leaving { deadline } if *deadline <= now => self.finish(),
+            Link::Online { .. } => self.online_timeout(now),
             _ => {}
         }
-        if self.wish.asked.as_ref().is_some_and(|asked| asked.deadline <= now) {
-            debug!("the server has not answered the request for a session");
-            self.not_granted(now);
+    }
+
+    fn online_timeout(&mut self, now: Instant) {
+        self.sessions.timeout(now);
+        if let Some(received) = self.out.ledger_mut().and_then(|ledger| ledger.due(now)) {
+            self.out.aside(&ClientMessage::Ack { received });
+        }
+        let Link::Online { ping_at, heard_by, .. } = &mut self.link else { return };
+        match heard_by {
+            Some(by) if *by <= now => self.lost(now, Lost::Silent),
+            None if *ping_at <= now => {
+                *heard_by = Some(now + PONG_DEADLINE);
+                self.out.push(Output::Ping);
+            }
+            _ => {}
         }
     }
 
@@ -393,431 +253,350 @@ impl State {
         let was_stable = match self.link {
             Link::Online { since, .. } => now >= since + STABLE_AFTER,
             Link::Connecting { .. } | Link::Greeting { .. } => false,
+            Link::Leaving { .. } => return self.finish(),
             Link::Idle | Link::Waiting { .. } | Link::Closed => return,
         };
+        if let Some(words) = self.dismissal(&reason) {
+            return self.fail(PermanentError::Dismissed(words));
+        }
         if was_stable {
             self.retry.reset();
         }
-        let retry_in = if was_stable && reason.is_restart() {
-            self.rng.random_range(Duration::ZERO..=RETRY.0)
-        } else {
-            self.retry.next(&mut self.rng)
+        let retry_in = match reason {
+            Lost::NotNow(_) => self.retry_later.next(&mut self.rng),
+            _ if was_stable && reason.is_restart() => {
+                self.rng.random_range(Duration::ZERO..=RETRY.0)
+            }
+            _ => self.retry.next(&mut self.rng),
         };
         debug!(%reason, ?retry_in, "not connected to the server");
         self.link = Link::Waiting { until: now + retry_in };
-        self.peer_id = None;
-        self.wish.listed = false;
-        self.wish.asked = None;
-        for session in self.sessions.values_mut() {
-            session.known = false;
+        self.off();
+        if !self.out.is_extended() {
+            self.sessions.forgotten();
         }
-        self.outputs.push_back(Output::Drop);
-        self.event(Event::Disconnected { reason, retry_in });
+        self.out.tell(Event::Disconnected { reason, retry_in });
+    }
+
+    /// The server's words, if it wants this client no more. Before a welcome it says so itself.
+    fn dismissal(&self, reason: &Lost) -> Option<String> {
+        let Lost::Closed { code, reason } = reason else { return None };
+        let is_meant = match code {
+            4401 => matches!(self.link, Link::Online { .. }),
+            4409 => true,
+            _ => false,
+        };
+        is_meant.then(|| reason.clone())
+    }
+
+    /// Counts anew, or not at all: what was asked and not answered is lost, and perhaps the rest.
+    fn begin_anew(&mut self, ledger: Option<Ledger>) {
+        let was_extended = self.out.is_extended();
+        let mut called = self.out.begin(ledger);
+        if was_extended {
+            called.extend(self.gap.take().unwrap_or_default().called);
+            self.sessions.forgotten();
+            self.calls.gone(&mut self.out, called);
+        }
+    }
+
+    fn off(&mut self) {
+        self.out.down();
+        self.out.push(Output::Drop);
     }
 
     fn fail(&mut self, error: PermanentError) {
         info!(%error, "giving up");
-        self.event(Event::Failed(error));
+        self.out.tell(Event::Failed(error));
         self.finish();
     }
 
     fn finish(&mut self) {
         self.link = Link::Closed;
-        self.outputs.push_back(Output::Close);
+        self.out.push(Output::Close);
     }
 }
 
 /// What the server says.
 impl State {
     fn text(&mut self, now: Instant, text: &str) {
-        let message = match ServerMessage::parse(text) {
-            Ok(message) => message,
-            // Why not would quote it, and it may be a description.
-            Err(_) => return debug!("skipped a message of the server that cannot be read"),
+        let extended = match self.link {
+            Link::Greeting { extended, .. } => extended,
+            Link::Online { .. } | Link::Leaving { .. } => self.out.is_extended(),
+            _ => return,
         };
+        let message = if extended { Tagged::<FromServer<'_>>::parse(text) } else { stock(text) };
         match (message, &self.link) {
-            (ServerMessage::Welcome { peer_id }, Link::Greeting { .. }) => {
-                self.welcome(now, &peer_id);
+            (Ok(message), Link::Greeting { .. }) => self.answer(now, message.message),
+            (Ok(message), Link::Leaving { .. }) => {
+                if let FromServer::Intercom(ServerMessage::LoggedOut) = message.message {
+                    self.finish();
+                }
             }
-            (message, Link::Online { .. }) => self.message(now, message),
+            (Ok(message), _) => self.online_message(now, message),
+            (Err(_), _) => {
+                // Why not would quote it, and it may be a description.
+                debug!("skipped a message of the server that cannot be read");
+                if matches!(self.link, Link::Online { .. }) {
+                    self.count(now);
+                }
+            }
+        }
+    }
+
+    /// The first message, or the first ones.
+    fn answer(&mut self, now: Instant, message: FromServer<'_>) {
+        match message {
+            FromServer::Gst(gst::ServerMessage::Welcome { peer_id }) => {
+                self.welcome(now, &peer_id, None);
+            }
+            FromServer::Intercom(ServerMessage::Welcome {
+                peer_id,
+                account,
+                resume_token,
+                ice_servers,
+                ..
+            }) => {
+                self.begin_anew(resume_token.as_deref().map(Ledger::new));
+                self.welcome(now, &peer_id, account.map(|account| account.into_owned()));
+                self.ice_servers(ice_servers, None);
+            }
+            FromServer::Intercom(ServerMessage::Resumed {
+                received,
+                resume_token,
+                reset,
+                restarted,
+            }) => {
+                if reset {
+                    self.reset(now, &resume_token, restarted);
+                } else {
+                    self.resumed(now, received, &resume_token);
+                }
+            }
+            FromServer::Intercom(ServerMessage::Error { code, details }) => {
+                self.not_admitted(now, &code, &details);
+            }
             _ => debug!("skipped a message before the welcome"),
         }
     }
 
-    fn message(&mut self, now: Instant, message: ServerMessage<'_>) {
-        match message {
-            ServerMessage::Welcome { .. } | ServerMessage::ListConsumers { .. } => {}
-            ServerMessage::PeerStatusChanged { roles, meta, peer_id, .. } => {
-                self.status(&roles, &meta, &peer_id);
-            }
-            ServerMessage::List { producers } => self.listed(&producers),
-            ServerMessage::SessionStarted { peer_id, session_id } => {
-                self.session_started(now, &peer_id, &session_id);
-            }
-            ServerMessage::StartSession { peer_id, session_id, offer } => {
-                self.session_requested(now, &peer_id, &session_id, offer);
-            }
-            ServerMessage::EndSession { session_id } => {
-                self.session_ended(now, &session_id, None);
-            }
-            ServerMessage::EndSessionV1_1 { session_id, error } => {
-                self.session_ended(now, &session_id, error.map(Cow::into_owned));
-            }
-            ServerMessage::Peer(PeerMessage { session_id, payload }) => {
-                self.relayed(now, &session_id, payload);
-            }
-            ServerMessage::Error { details } => self.refused(now, &details),
-        }
-    }
-
-    fn welcome(&mut self, now: Instant, peer_id: &str) {
+    fn welcome(&mut self, now: Instant, peer_id: &str, account: Option<String>) {
         let Some(peer_id) = PeerId::new(peer_id) else {
             return self.lost(now, Lost::Protocol("the welcome has no usable peer id".into()));
         };
-        self.link = Link::Online { since: now, ping_at: now + PING_EVERY, heard_by: None };
-        self.peer_id = Some(peer_id.clone());
-        self.write(&ClientMessage::SetProtocolVersion { version: Version::V1_1 });
-        let roles = match self.role {
-            Role::Producer => vec![gst::Role::Producer],
-            Role::Consumer(_) | Role::Listener => vec![gst::Role::Listener],
-            Role::Callee => vec![gst::Role::Consumer],
-        };
-        let meta = self.meta.as_deref().map(Cow::Borrowed);
-        self.outputs.push_back(Output::Write(ClientMessage::SetPeerStatus { roles, meta }.print()));
-        if matches!(self.role, Role::Consumer(_) | Role::Listener) {
-            self.write(&ClientMessage::List);
-        }
-        info!(%peer_id, "registered");
-        self.event(Event::Connected { peer_id });
+        self.me = Some(Me { peer_id, account });
+        self.online(now);
+        self.register();
+        self.connected();
     }
 
-    fn status(&mut self, roles: &[gst::Role], meta: &gst::Meta<'_>, peer_id: &str) {
-        let Some(id) = PeerId::new(peer_id).filter(|id| self.peer_id.as_ref() != Some(id)) else {
-            return;
-        };
-        if roles.contains(&gst::Role::Producer) {
-            self.producer_seen(id, value(meta), true);
-        } else if let Some(index) = self.producers.iter().position(|known| known.id == id) {
-            self.producer_gone(index);
+    /// The connection goes on where it broke.
+    fn resumed(&mut self, now: Instant, received: u64, token: &str) {
+        if !self.out.ledger_mut().is_some_and(|ledger| ledger.resumed(token, received)) {
+            return self.lost(now, Lost::Protocol("the server counts otherwise than we".into()));
         }
+        self.online(now);
+        self.sessions.resumed(now);
+        self.connected();
     }
 
-    fn listed(&mut self, producers: &[gst::Listed<'_>]) {
-        let there: Vec<_> = producers
-            .iter()
-            .filter_map(|listed| Some((PeerId::new(&listed.id)?, value(&listed.meta))))
-            .collect();
-        // Who went while we were away.
-        while let Some(index) =
-            self.producers.iter().position(|known| there.iter().all(|(id, _)| *id != known.id))
-        {
-            self.producer_gone(index);
-        }
-        for (id, meta) in there {
-            self.producer_seen(id, meta, false);
-        }
-        self.wish.listed = true;
-        if let Role::Consumer(Target::PeerId(wanted)) = &self.role {
-            if self.producers.iter().any(|known| known.id == *wanted) {
-                self.wish.seen = true;
-            } else if !self.wish.seen && self.sessions.is_empty() {
-                self.fail(PermanentError::UnknownPeer(wanted.to_string()));
-            }
-        }
+    /// Too much was lost, or the server was started anew; a snapshot follows.
+    fn reset(&mut self, now: Instant, token: &str, is_restarted: bool) {
+        info!(is_restarted, "going on anew");
+        let called = self.out.begin(Some(Ledger::new(token)));
+        let gap = self.gap.get_or_insert_default();
+        gap.called.extend(called);
+        gap.is_restarted |= is_restarted;
+        self.sessions.forgotten();
+        self.online(now);
+        self.register();
+        self.connected();
     }
 
-    fn producer_seen(&mut self, id: PeerId, meta: Value, new: bool) {
-        if let Some(known) = self.producers.iter_mut().find(|known| known.id == id) {
-            known.meta = meta;
-            return;
-        }
-        self.producers.push(Producer { id: id.clone(), meta: meta.clone(), failures: 0 });
-        self.event(Event::ProducerAdded { peer_id: id, meta, new });
-    }
-
-    fn producer_gone(&mut self, index: usize) {
-        let Producer { id, meta, .. } = self.producers.remove(index);
-        self.event(Event::ProducerRemoved { peer_id: id, meta });
-    }
-
-    fn session_started(&mut self, now: Instant, peer_id: &str, session_id: &str) {
-        let (Some(peer_id), Some(session_id)) = (PeerId::new(peer_id), SessionId::new(session_id))
-        else {
-            return debug!("skipped a session without usable ids");
-        };
-        let wanted = match self.role {
-            Role::Consumer(_) => {
-                self.wish.asked.take_if(|asked| asked.peer_id == peer_id).is_some()
-            }
-            Role::Callee => true,
-            Role::Producer | Role::Listener => false,
-        };
-        if !wanted || !self.sessions.is_empty() {
-            return self.turn_away(&session_id);
-        }
-        info!(%session_id, %peer_id, "session started");
-        self.add_session(now, session_id.clone(), peer_id.clone());
-        self.event(Event::SessionStarted { session_id, peer_id });
-    }
-
-    fn session_requested(
+    fn snapshot(
         &mut self,
         now: Instant,
-        peer_id: &str,
-        session_id: &str,
-        offer: Option<Cow<'_, str>>,
+        accounts: Vec<intercom::Account<'_>>,
+        call: Option<intercom::Call<'_>>,
+        sessions: &[Cow<'_, str>],
     ) {
-        let (Some(peer_id), Some(session_id)) = (PeerId::new(peer_id), SessionId::new(session_id))
-        else {
-            return debug!("skipped a session without usable ids");
-        };
-        if self.role != Role::Producer || self.sessions.contains_key(&session_id) {
-            return self.turn_away(&session_id);
-        }
-        if let Some(Err(error)) = offer.as_deref().map(sdp::check) {
-            warn!(%session_id, %error, "session refused: bad offer");
-            return self.say_end(&session_id, Some(&error.to_string()));
-        }
-        info!(%session_id, %peer_id, "session requested");
-        self.add_session(now, session_id.clone(), peer_id.clone());
-        let offer = offer.map(|text| Private::from(text.into_owned()));
-        self.event(Event::SessionRequested { session_id, peer_id, offer });
+        let Gap { called, is_restarted } = self.gap.take().unwrap_or_default();
+        self.out.tell(Event::Accounts(accounts.into_iter().map(kept).collect()));
+        self.sessions.snapshot(now, &mut self.out, sessions, is_restarted);
+        self.calls.snapshot(&mut self.out, call, called);
     }
 
-    fn session_ended(&mut self, now: Instant, session_id: &str, error: Option<String>) {
-        let Some((session_id, session)) = self.take_known(session_id) else {
-            return trace!("the end of a session that is not ours");
-        };
-        let reason = EndReason::Remote(error);
-        info!(%session_id, %reason, "session ended");
-        self.session_over(now, &session);
-        self.event(Event::SessionEnded { session_id, reason });
-    }
-
-    fn relayed(&mut self, now: Instant, session_id: &str, payload: Payload<'_>) {
-        let Some(session) = self.sessions.get_mut(session_id).filter(|session| session.known)
-        else {
-            return trace!("skipped what belongs to no session of ours");
-        };
-        let Some(session_id) = SessionId::new(session_id) else { return };
-        match payload {
-            Payload::Sdp(Sdp { kind, text, .. }) => {
-                match session.accept(&self.role, kind, &text) {
-                    Ok(()) => {
-                        let sdp = Private::from(text.into_owned());
-                        self.event(Event::Description { session_id, kind, sdp });
-                    }
-                    Err(reason) => self.abort(now, session_id, reason),
-                };
+    fn not_admitted(&mut self, now: Instant, code: &str, details: &str) {
+        match code {
+            "cannotResume" if self.out.is_extended() => {
+                info!("too late to go on where the connection broke");
+                self.begin_anew(None);
+                self.off();
+                self.connect(now);
             }
-            // Empty means the end of candidates, which webrtcbin takes for a broken one.
-            Payload::Ice(Ice { candidate, .. }) if !is_candidate(&candidate) => {
-                debug!(%session_id, "skipped a candidate that is none");
-            }
-            Payload::Ice(Ice { candidate, sdp_m_line_index, .. }) => {
-                let candidate = Private::from(candidate.into_owned());
-                self.event(Event::Candidate { session_id, candidate, sdp_m_line_index });
-            }
+            "tooManyFailures" | "unavailable" => self.lost(now, Lost::NotNow(details.to_owned())),
+            code => self.fail(PermanentError::NotAdmitted {
+                code: code.to_owned(),
+                details: details.to_owned(),
+            }),
         }
     }
 
-    fn refused(&mut self, now: Instant, details: &str) {
+    fn online(&mut self, now: Instant) {
+        self.link = Link::Online { since: now, ping_at: now + PING_EVERY, heard_by: None };
+        self.retry_later.reset();
+        self.out.up();
+    }
+
+    fn connected(&mut self) {
+        let Some(Me { peer_id, account }) = self.me.clone() else { return };
+        info!(%peer_id, account, "registered");
+        self.out.tell(Event::Connected { peer_id, account });
+    }
+
+    fn count(&mut self, now: Instant) {
+        if let Some(received) = self.out.ledger_mut().and_then(|ledger| ledger.count(now)) {
+            self.out.aside(&ClientMessage::Ack { received });
+        }
+    }
+
+    fn online_message(&mut self, now: Instant, message: Tagged<'_, FromServer<'_>>) {
+        let Tagged { message, id } = message;
+        if let FromServer::Intercom(ServerMessage::Ack { received }) = message {
+            if let Some(ledger) = self.out.ledger_mut() {
+                ledger.acknowledged(received);
+            }
+            return;
+        }
+        self.count(now);
+        let request = self.out.answered(id.as_deref());
+        match message {
+            FromServer::Intercom(message) => self.intercom(now, message, request),
+            FromServer::Gst(gst::ServerMessage::Error { details }) => {
+                self.sessions.refused(now);
+                self.refused(&details);
+            }
+            FromServer::Gst(message) => {
+                if let Err(error) = self.sessions.message(now, &mut self.out, message) {
+                    self.fail(error);
+                }
+            }
+        }
+    }
+
+    fn intercom(&mut self, now: Instant, message: ServerMessage<'_>, request: Option<Request>) {
+        match message {
+            ServerMessage::Error { code, details } => {
+                self.request_refused(now, &code, &details, request);
+            }
+            ServerMessage::Accounts { accounts } => {
+                self.out.tell(Event::Accounts(accounts.into_iter().map(kept).collect()));
+            }
+            ServerMessage::Presence(account) => self.out.tell(Event::Presence(kept(account))),
+            ServerMessage::AccountGone { name } => {
+                self.out.tell(Event::AccountGone { name: name.into_owned() });
+            }
+            ServerMessage::IceServers { ice_servers, ttl } => self.ice_servers(ice_servers, ttl),
+            ServerMessage::Snapshot { accounts, call, sessions } => {
+                self.snapshot(now, accounts, call, &sessions);
+            }
+            ServerMessage::Welcome { .. }
+            | ServerMessage::Resumed { .. }
+            | ServerMessage::Ack { .. }
+            | ServerMessage::Done
+            | ServerMessage::LoggedOut => {}
+            call => self.calls.message(&mut self.out, call),
+        }
+    }
+
+    fn request_refused(
+        &mut self,
+        now: Instant,
+        code: &str,
+        details: &str,
+        request: Option<Request>,
+    ) {
+        match request {
+            Some(Request::Call(to)) => self.calls.refused(&mut self.out, to, code, details),
+            Some(Request::HangUp) => debug!(code, "there was nothing left to hang up"),
+            Some(Request::Session) => {
+                self.sessions.refused(now);
+                self.refused(details);
+            }
+            Some(Request::Other) | None => self.refused(details),
+        }
+    }
+
+    fn refused(&mut self, details: &str) {
         warn!(details, "refused by the server");
-        if self.wish.asked.is_some() {
-            self.not_granted(now);
+        self.out.tell(Event::Refused { details: details.to_owned() });
+    }
+
+    fn ice_servers(&mut self, servers: Vec<intercom::IceServer>, ttl: Option<u32>) {
+        let ttl = ttl.map(|seconds| Duration::from_secs(seconds.into()));
+        self.out.tell(Event::IceServers(IceServers { servers, ttl }));
+    }
+
+    fn register(&mut self) {
+        let Some(Me { peer_id, .. }) = &self.me else { return };
+        self.sessions.register(&mut self.out, peer_id.clone());
+        if self.lists_accounts {
+            self.out.ask(&ClientMessage::ListAccounts, Request::Other);
         }
-        self.event(Event::Refused { details: details.to_owned() });
     }
 }
 
 /// What the user says.
 impl State {
     fn command(&mut self, now: Instant, command: Command) {
+        let out = &mut self.out;
         match command {
-            Command::Describe { session_id, kind, sdp } => self.describe(&session_id, kind, &sdp),
+            Command::Describe { session_id, kind, sdp } => {
+                self.sessions.describe(out, &session_id, kind, &sdp);
+            }
             Command::Candidate { session_id, candidate, sdp_m_line_index } => {
-                if self.sessions.get(&session_id).is_some_and(|session| session.known) {
-                    let ice = Payload::Ice(Ice::new(&*candidate, sdp_m_line_index));
-                    self.relay(&session_id, ice);
-                }
+                self.sessions.candidate(out, &session_id, &candidate, sdp_m_line_index);
             }
-            Command::End { session_id } => self.end(now, &session_id, None),
+            Command::End { session_id } => self.sessions.end(now, out, &session_id, None),
             Command::Abort { session_id, reason } => {
-                if self.sessions.contains_key(&session_id) {
-                    self.abort(now, session_id, EndReason::Aborted(reason));
-                }
+                self.sessions.abort(now, out, session_id, EndReason::Aborted(reason));
             }
-            Command::Close => self.close(),
-        }
-    }
-
-    fn describe(&mut self, session_id: &SessionId, kind: SdpKind, text: &Private) {
-        let Some(session) = self.sessions.get_mut(session_id).filter(|session| session.known)
-        else {
-            return;
-        };
-        session.offered = (kind == SdpKind::Offer).then(|| m_lines(text));
-        self.relay(session_id, Payload::Sdp(Sdp::new(kind, &**text)));
-    }
-
-    fn abort(&mut self, now: Instant, session_id: SessionId, reason: EndReason) {
-        warn!(%session_id, %reason, "session ended");
-        self.end(now, &session_id, Some(&reason.to_string()));
-        self.event(Event::SessionEnded { session_id, reason });
-    }
-
-    fn end(&mut self, now: Instant, session_id: &SessionId, reason: Option<&str>) {
-        let Some(session) = self.sessions.remove(session_id) else { return };
-        if session.known {
-            self.say_end(session_id, reason);
-        }
-        self.session_over(now, &session);
-    }
-
-    fn close(&mut self) {
-        let known: Vec<_> =
-            self.sessions.drain().filter(|(_, session)| session.known).map(|(id, _)| id).collect();
-        for session_id in &known {
-            self.say_end(session_id, None);
-        }
-        self.finish();
-    }
-}
-
-/// The consumer's wish.
-impl State {
-    /// Asks for a session if one is wanted and may be asked for.
-    fn ask(&mut self, now: Instant) {
-        let Some(peer_id) = self.wanted().map(|producer| producer.id.clone()) else { return };
-        if self.wish.not_before.is_some_and(|time| now < time) {
-            return;
-        }
-        debug!(%peer_id, "asking for a session");
-        self.write(&ClientMessage::StartSession {
-            peer_id: Cow::Borrowed(peer_id.as_str()),
-            offer: None,
-        });
-        self.wish.asked = Some(Asked { peer_id, deadline: now + ANSWER_DEADLINE });
-    }
-
-    /// The producer that a session is wanted with; none while one is live or asked for.
-    fn wanted(&self) -> Option<&Producer> {
-        let Role::Consumer(target) = &self.role else { return None };
-        let idle = self.sessions.is_empty() && self.wish.asked.is_none();
-        if !idle || !self.wish.listed || !matches!(self.link, Link::Online { .. }) {
-            return None;
-        }
-        let fits = |producer: &&Producer| match target {
-            Target::PeerId(id) => producer.id == *id,
-            Target::Name(name) => producer.meta.get("name").is_some_and(|value| value == name),
-            Target::First => true,
-        };
-        let fitting = self.producers.iter().filter(fits);
-        match target {
-            // A name's newest holder is the living one when the other's end is not noticed yet.
-            Target::Name(_) => fitting.rev().min_by_key(|producer| producer.failures),
-            Target::PeerId(_) | Target::First => fitting.min_by_key(|producer| producer.failures),
-        }
-    }
-
-    fn not_granted(&mut self, now: Instant) {
-        let Some(asked) = self.wish.asked.take() else { return };
-        self.count(&asked.peer_id, false);
-        self.wish.not_before = Some(now + self.wish.backoff.next(&mut self.rng));
-    }
-
-    fn session_over(&mut self, now: Instant, session: &Session) {
-        let was_stable = now >= session.since + STABLE_AFTER;
-        if was_stable {
-            self.wish.backoff.reset();
-        }
-        self.count(&session.peer_id, was_stable);
-        self.wish.not_before = Some(now + self.wish.backoff.next(&mut self.rng));
-    }
-}
-
-/// Small steps.
-impl State {
-    fn count(&mut self, peer_id: &PeerId, good: bool) {
-        if let Some(producer) = self.producers.iter_mut().find(|known| known.id == *peer_id) {
-            producer.failures = if good { 0 } else { producer.failures + 1 };
-        }
-    }
-
-    fn add_session(&mut self, now: Instant, session_id: SessionId, peer_id: PeerId) {
-        let session = Session { peer_id, since: now, known: true, offered: None };
-        self.sessions.insert(session_id, session);
-    }
-
-    fn take_known(&mut self, session_id: &str) -> Option<(SessionId, Session)> {
-        self.sessions.get(session_id).filter(|session| session.known)?;
-        self.sessions.remove_entry(session_id)
-    }
-
-    /// A session that nobody here wants.
-    fn turn_away(&mut self, session_id: &SessionId) {
-        if !self.sessions.contains_key(session_id) {
-            debug!(%session_id, "turned away a session that was not asked for");
-            self.say_end(session_id, None);
-        }
-    }
-
-    /// A reason goes out in 1.1's words, which a 1.0 server skips, before those of 1.0, which a 1.1
-    /// server then no longer needs.
-    fn say_end(&mut self, session_id: &SessionId, reason: Option<&str>) {
-        let session_id = Cow::Borrowed(session_id.as_str());
-        if let Some(reason) = reason {
-            let error = Some(Cow::Borrowed(reason));
-            self.write(&ClientMessage::EndSessionV1_1 { session_id: session_id.clone(), error });
-        }
-        self.write(&ClientMessage::EndSession { session_id });
-    }
-
-    fn relay(&mut self, session_id: &SessionId, payload: Payload<'_>) {
-        let session_id = Cow::Borrowed(session_id.as_str());
-        self.write(&ClientMessage::Peer(PeerMessage { session_id, payload }));
-    }
-
-    fn write(&mut self, message: &ClientMessage<'_>) {
-        self.outputs.push_back(Output::Write(message.print()));
-    }
-
-    fn event(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
-    }
-}
-
-impl Session {
-    /// Whether a description of the other end may go on to the media.
-    fn accept(&mut self, role: &Role, kind: SdpKind, text: &str) -> Result<(), EndReason> {
-        let due = match role {
-            Role::Producer => SdpKind::Answer,
-            Role::Consumer(_) | Role::Callee | Role::Listener => SdpKind::Offer,
-        };
-        if kind != due {
-            return Err(EndReason::UnexpectedKind(kind));
-        }
-        sdp::check(text)?;
-        if kind == SdpKind::Answer {
-            let offer = self.offered.take().ok_or(EndReason::UnexpectedKind(kind))?;
-            let answer = m_lines(text);
-            if offer != answer {
-                return Err(EndReason::MisfitAnswer { offer, answer });
+            Command::Call { to, media } => self.calls.call(out, to, media),
+            Command::Accept { call, media } => self.calls.accept(out, &call, media),
+            Command::Reject { call, reason } => self.calls.reject(out, &call, reason),
+            Command::HangUp { call, reason } => self.calls.hang_up(out, &call, reason),
+            Command::AttachPeer { call, peer_id } => self.calls.attach(out, &call, peer_id),
+            Command::UpdateCall { call, media } => self.calls.update(out, &call, media),
+            Command::ListAccounts => {
+                self.lists_accounts = true;
+                out.ask(&ClientMessage::ListAccounts, Request::Other);
+            }
+            Command::AskIceServers => out.ask(&ClientMessage::GetIceServers, Request::Other),
+            Command::LogOut => self.log_out(now),
+            Command::Close => {
+                self.leave();
+                self.finish();
             }
         }
-        Ok(())
+    }
+
+    fn log_out(&mut self, now: Instant) {
+        self.leave();
+        if !self.out.is_up() || !self.out.is_extended() {
+            return self.finish();
+        }
+        self.out.aside(&ClientMessage::Logout);
+        self.link = Link::Leaving { deadline: now + LOGOUT_DEADLINE };
+    }
+
+    fn leave(&mut self) {
+        self.sessions.leave(&mut self.out);
+        self.calls.leave(&mut self.out);
     }
 }
 
-fn m_lines(sdp: &str) -> usize {
-    sdp.lines().filter(|line| line.starts_with("m=")).count()
-}
-
-fn is_candidate(text: &str) -> bool {
-    text.strip_prefix("a=").unwrap_or(text).starts_with("candidate:")
-        && !text.chars().any(char::is_control)
-}
-
-fn value(meta: &gst::Meta<'_>) -> Value {
-    meta.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(Value::Null)
+/// A message of a server that does not speak the extension.
+fn stock(text: &str) -> Result<Tagged<'_, FromServer<'_>>, ParseError> {
+    let message = FromServer::Gst(gst::ServerMessage::parse(text)?);
+    Ok(Tagged { message, id: None })
 }

@@ -69,7 +69,7 @@ async fn listen() -> (TcpListener, u16) {
 }
 
 fn config(uri: &str, trust: Trust) -> Config {
-    Config { server: uri.parse::<ServerUri>().unwrap(), trust, role: Role::Producer, meta: None }
+    Config { trust, ..Config::new(uri.parse::<ServerUri>().unwrap(), Role::Producer) }
 }
 
 fn plain(port: u16) -> Config {

@@ -5,11 +5,12 @@
 use std::time::{Duration, Instant};
 
 use intercom_client::state::{
-    ANSWER_DEADLINE, CONNECT_DEADLINE, Command, Input, Output, PING_EVERY, PONG_DEADLINE, RETRY,
+    ANSWER_DEADLINE, CONNECT_DEADLINE, Input, Output, PING_EVERY, PONG_DEADLINE, RETRY,
     STABLE_AFTER, State,
 };
 use intercom_client::{
-    EndReason, Event, Lost, PeerId, PermanentError, Private, Role, SdpKind, SessionId, Target,
+    Command, Config, EndReason, Event, Lost, PeerId, PermanentError, Private, Role, SdpKind,
+    SessionId, Target,
 };
 use proptest::prelude::*;
 
@@ -23,7 +24,8 @@ struct World {
 
 impl World {
     fn new(role: Role) -> Self {
-        let mut world = Self { state: State::new(role, None, 7), now: Instant::now() };
+        let config = Config::new("ws://localhost".parse().unwrap(), role);
+        let mut world = Self { state: State::new(&config, 7), now: Instant::now() };
         world.input(Input::Start);
         assert_eq!(world.outputs(), [Output::Connect]);
         world
@@ -44,7 +46,7 @@ impl World {
     }
 
     fn greet(&mut self) {
-        self.input(Input::Opened);
+        self.input(Input::Opened { extended: false });
         self.say(r#"{"type":"welcome","peerId":"me"}"#);
     }
 
@@ -133,7 +135,7 @@ fn it_registers_at_every_welcome() {
         let outputs = world.outputs();
         let register = r#"{"type":"setPeerStatus","roles":["producer"],"meta":null}"#;
         assert!(outputs.contains(&Output::Write(register.into())), "{outputs:?}");
-        let connected = Output::Event(Event::Connected { peer_id: peer("me") });
+        let connected = Output::Event(Event::Connected { peer_id: peer("me"), account: None });
         assert_eq!(outputs.last(), Some(&connected));
         world.input(Input::Lost(Lost::Network("reset".into())));
         world.outputs();
@@ -152,7 +154,7 @@ fn a_server_that_says_nothing_is_given_up() {
     ));
     world.advance(RETRY.1);
     world.outputs();
-    world.input(Input::Opened);
+    world.input(Input::Opened { extended: false });
     world.advance(CONNECT_DEADLINE);
     assert!(world.outputs().contains(&Output::Drop), "no welcome came");
 }
@@ -195,7 +197,7 @@ fn what_cannot_be_mended_ends_the_client() {
     world.input(Input::Failed(error.clone()));
     assert_eq!(world.outputs(), [Output::Event(Event::Failed(error)), Output::Close]);
     world.advance(Duration::from_secs(3600));
-    world.input(Input::Opened);
+    world.input(Input::Opened { extended: false });
     assert_eq!(world.outputs(), []);
 }
 
@@ -415,7 +417,7 @@ fn take(world: &mut World, step: &Step) {
     };
     match step {
         Step::Wait(ms) => world.advance(Duration::from_millis(*ms)),
-        Step::Opened => world.input(Input::Opened),
+        Step::Opened => world.input(Input::Opened { extended: false }),
         Step::Welcome => world.say(r#"{"type":"welcome","peerId":"me"}"#),
         Step::List(ids) => {
             let peers: Vec<_> = ids.iter().map(|id| format!(r#"{{"id":"p{id}"}}"#)).collect();

@@ -10,7 +10,7 @@ pub(crate) fn print(server: &ServerArgs) -> Result<(), ConsumerError> {
     let failed = |error: &dyn std::fmt::Display| ConsumerError::List(error.to_string());
     let uri: ServerUri = server.server.as_str().parse().map_err(|error| failed(&error))?;
     let trust = server.ca.clone().map_or(Trust::System, Trust::CaFile);
-    let config = Config { server: uri, trust, role: Role::Listener, meta: None };
+    let config = Config { trust, ..Config::new(uri, Role::Listener) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
     let mut listed =

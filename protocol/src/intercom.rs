@@ -165,6 +165,9 @@ pub enum ServerMessage<'a> {
         /// Messages were lost: both counts begin anew, and a `snapshot` follows.
         #[serde(default, skip_serializing_if = "is_false")]
         reset: bool,
+        /// With `reset`: the server was started anew and has forgotten sessions that no call owns.
+        #[serde(default, skip_serializing_if = "is_false")]
+        restarted: bool,
     },
     /// How many messages came in. Not counted.
     Ack {

@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use intercom_protocol::intercom::{Password, Proof, Registration as Register, Resume as Token};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,7 +16,7 @@ use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::credentials::{Carrier, Credentials};
-use crate::dialect::{Hello, Me, hello, refused, resumed};
+use crate::dialect::{Hello, IceServers, Me, hello, refused, resumed};
 use crate::hub_task::{HubHandle, Membership};
 use crate::ice::Ice;
 use crate::store::{
@@ -35,6 +36,7 @@ pub(crate) struct Gate {
     ice: Ice,
     registration: Registration,
     strangers: Mutex<HashMap<IpAddr, usize>>,
+    failed_logins: AtomicU64,
 }
 
 /// What is known of somebody.
@@ -61,6 +63,8 @@ pub(crate) struct Login {
 pub(crate) struct NotAdmitted {
     pub(crate) code: &'static str,
     pub(crate) words: String,
+    /// When it is worth another attempt.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// Somebody who has not said hello yet.
@@ -97,7 +101,8 @@ impl From<Credential> for Login {
 
 impl Gate {
     pub(crate) fn new(store: Store, ice: Ice, registration: Registration) -> Arc<Self> {
-        Arc::new(Self { store, ice, registration, strangers: Mutex::default() })
+        let strangers = Mutex::default();
+        Arc::new(Self { store, ice, registration, strangers, failed_logins: AtomicU64::new(0) })
     }
 
     /// What a request's head proves; `guests` says what is allowed without.
@@ -106,16 +111,60 @@ impl Gate {
         carrier: Option<&Carrier>,
         guests: Option<Access>,
     ) -> Result<Proven, NotAdmitted> {
-        let credential = match carrier {
-            None => return Ok(guests.map_or(Proven::Nobody, Proven::Guest)),
-            Some(Carrier::Token(token)) => self.store.token(token.expose()).await?,
-            Some(Carrier::Session(session)) => self.store.session(session.expose()).await?,
-            Some(Carrier::Ticket(ticket)) => self.store.redeem_ticket(ticket.expose()).await?,
-        };
-        match credential {
-            Some(credential) => Ok(Proven::Account(credential.into())),
-            None => Err(NotAdmitted::new("badLogin", NOT_GOOD)),
+        match carrier {
+            None => Ok(guests.map_or(Proven::Nobody, Proven::Guest)),
+            Some(carrier) => Ok(Proven::Account(self.credential(carrier).await?.into())),
         }
+    }
+
+    /// What somebody shows, if it is good.
+    pub(crate) async fn credential(&self, carrier: &Carrier) -> Result<Credential, NotAdmitted> {
+        let credential = match carrier {
+            Carrier::Token(token) => self.store.token(token.expose()).await?,
+            Carrier::Session(session) => self.store.session(session.expose()).await?,
+            Carrier::Ticket(ticket) => self.store.redeem_ticket(ticket.expose()).await?,
+        };
+        credential.ok_or_else(|| NotAdmitted::new("badLogin", NOT_GOOD))
+    }
+
+    /// Checks a name and a password.
+    pub(crate) async fn log_in(
+        &self,
+        name: &str,
+        password: SecretString,
+        from: IpAddr,
+    ) -> Result<(AccountName, Kind), NotAdmitted> {
+        let login = self.store.login(name, password, from).await;
+        if let Err(LoginError::Wrong | LoginError::TooSoon(_)) = login {
+            self.failed_logins.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(login?)
+    }
+
+    /// Makes an account for a stranger, if strangers may have one.
+    pub(crate) async fn register(
+        &self,
+        name: &str,
+        password: SecretString,
+        invite: Option<&str>,
+        from: IpAddr,
+    ) -> Result<AccountName, NotAdmitted> {
+        Ok(self.store.register(self.registration, name, password, invite, from).await?)
+    }
+
+    /// Who may make an account without being asked.
+    pub(crate) fn registration(&self) -> Registration {
+        self.registration
+    }
+
+    /// How many logins failed since the start.
+    pub(crate) fn failed_logins(&self) -> u64 {
+        self.failed_logins.load(Ordering::Relaxed)
+    }
+
+    /// STUN and TURN servers for somebody.
+    pub(crate) fn ice_servers(&self, who: &str) -> IceServers {
+        self.ice.servers(who, SystemTime::now())
     }
 
     /// As whom a client of the stock protocol comes in; `None` for nobody.
@@ -177,7 +226,7 @@ impl Gate {
 
     fn me(&self, login: Option<Login>, resume_token: Option<SecretString>) -> Me {
         let who = login.as_ref().map_or("guest", |login| login.account.as_str());
-        let ice_servers = self.ice.servers(who, SystemTime::now());
+        let ice_servers = self.ice_servers(who);
         let account = login.map(|login| (login.account, login.kind));
         Me { account, resume_token, ice_servers }
     }
@@ -192,7 +241,7 @@ impl Visitor {
             Proof::Resume(token) => self.back(&token, hub).await,
             proof => self.enter(proof, instance.as_deref()).await,
         };
-        answer.map_err(|NotAdmitted { code, words }| {
+        answer.map_err(|NotAdmitted { code, words, .. }| {
             info!(remote = %self.remote, code, "not admitted: {words}");
             refused(code, &words, tag.as_deref())
         })
@@ -201,8 +250,16 @@ impl Visitor {
     async fn enter(&self, proof: Proof<'_>, own: Option<&str>) -> Result<Admitted, NotAdmitted> {
         let instance = parse(own.or(self.instance.as_deref()))?;
         let login = match proof {
-            Proof::Login(Password { name, password }) => self.login(&name, &password).await?,
-            Proof::Register(register) => self.register(register).await?,
+            Proof::Login(Password { name, password }) => {
+                let password = (&*password).into();
+                let (account, kind) = self.gate.log_in(&name, password, self.remote).await?;
+                self.open(account, kind).await?
+            }
+            Proof::Register(Register { name, password, invite }) => {
+                let (password, invite) = ((&*password).into(), invite.as_deref());
+                let account = self.gate.register(&name, password, invite, self.remote).await?;
+                self.open(account, Kind::User).await?
+            }
             Proof::Token(token) => match self.gate.store.token(&token).await? {
                 Some(credential) => credential.into(),
                 None => return Err(NotAdmitted::new("badLogin", NOT_GOOD)),
@@ -251,25 +308,10 @@ impl Visitor {
         let kind = store.account(&account).await?.ok_or_else(too_late)?.kind;
         let next = store.rotate_resume(id, &token.resume_token).await?.ok_or_else(too_late)?;
         let (membership, back) = hub.resume(id, token.received).await.ok_or_else(too_late)?;
-        let words = resumed(back.heard, next.expose_secret(), back.reset);
+        let words = resumed(back.heard, next.expose_secret(), back.reset, back.restarted);
         let login = Login { account, kind, credential: resume.credential };
         let me = self.gate.me(Some(login), None);
         Ok(Admitted::Back { membership: Box::new(membership), me, heard: back.heard, words })
-    }
-
-    async fn login(&self, name: &str, password: &str) -> Result<Login, NotAdmitted> {
-        let store = &self.gate.store;
-        let (account, kind) = store.login(name, password.into(), self.remote).await?;
-        self.open(account, kind).await
-    }
-
-    async fn register(&self, register: Register<'_>) -> Result<Login, NotAdmitted> {
-        let Register { name, password, invite } = register;
-        let (policy, password) = (self.gate.registration, (&*password).into());
-        let store = &self.gate.store;
-        let account =
-            store.register(policy, &name, password, invite.as_deref(), self.remote).await?;
-        self.open(account, Kind::User).await
     }
 
     /// A credential of its own, so that it can be revoked like a token.
@@ -304,7 +346,11 @@ impl Drop for Place {
 
 impl NotAdmitted {
     fn new(code: &'static str, words: impl Into<String>) -> Self {
-        Self { code, words: words.into() }
+        Self { code, words: words.into(), retry_after: None }
+    }
+
+    fn too_soon(words: String, wait: Duration) -> Self {
+        Self { code: "tooManyFailures", words, retry_after: Some(wait) }
     }
 }
 
@@ -313,7 +359,7 @@ impl From<LoginError> for NotAdmitted {
         let words = error.to_string();
         let code = match error {
             LoginError::Wrong => "badLogin",
-            LoginError::TooSoon(_) => "tooManyFailures",
+            LoginError::TooSoon(wait) => return Self::too_soon(words, wait),
             LoginError::Crowded(_) => "unavailable",
             LoginError::Broken(broken) => return broken.into(),
         };
@@ -330,7 +376,7 @@ impl From<RegisterError> for NotAdmitted {
             RegisterError::Name(_) => "badName",
             RegisterError::Password(_) => "badPassword",
             RegisterError::Exists(_) => "nameTaken",
-            RegisterError::TooSoon(_) => "tooManyFailures",
+            RegisterError::TooSoon(wait) => return Self::too_soon(words, wait),
             RegisterError::Full | RegisterError::Crowded(_) => "unavailable",
             RegisterError::Broken(broken) => return broken.into(),
         };

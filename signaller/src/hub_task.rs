@@ -14,13 +14,14 @@
 //! took its place is not heard.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use signaller_core::{
-    CloseReason, ConnId, Fact, Hub, Identity, Input, Limits, Notice, Output, Refusal, Request, Rng,
-    Text,
+    AccountName, CloseReason, ConnId, Fact, Hub, Identity, Input, Limits, Notice, Output, Overview,
+    PeerId, Refusal, Request, Rng, Seen, Text,
 };
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info};
@@ -61,6 +62,8 @@ pub(crate) struct Back {
     pub(crate) heard: u64,
     /// Something was lost: both ends count anew.
     pub(crate) reset: bool,
+    /// All was lost: this server has not seen it before.
+    pub(crate) restarted: bool,
 }
 
 /// A connection that a server knew before it was started, and that may come back.
@@ -95,6 +98,8 @@ pub struct Counts {
     pub sessions: usize,
     /// Calls that ring or were accepted.
     pub calls: usize,
+    /// Connections that were closed since the start because they do not read.
+    pub overflowed: u64,
 }
 
 /// The hub's task is gone: the server is at its end.
@@ -137,7 +142,17 @@ enum Command {
     Tell(Input),
     StayKnown,
     Count(oneshot::Sender<Counts>),
+    Look(Look),
     Stop,
+}
+
+/// A question to the hub.
+struct Look(Box<dyn FnOnce(&Hub) + Send>);
+
+impl fmt::Debug for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Look")
+    }
 }
 
 /// Starts the task. It ends with the last handle.
@@ -149,6 +164,7 @@ pub(crate) fn spawn(limits: Limits, begin: Begin, keeper: Keeper) -> HubHandle {
         connections: HashMap::new(),
         resumes: HashMap::new(),
         keeper,
+        overflowed: 0,
     };
     task.begin(begin, &next);
     tokio::spawn(task.run(queue));
@@ -241,9 +257,37 @@ impl HubHandle {
         counts.await.map_err(|_| HubGone)
     }
 
+    /// Who is connected, and who watches whom.
+    pub(crate) async fn overview(&self) -> Result<Overview, HubGone> {
+        self.look(Hub::overview).await
+    }
+
+    /// All accounts that one may see, as it sees them.
+    pub(crate) async fn presence(&self, asker: AccountName) -> Result<Vec<Seen>, HubGone> {
+        self.look(move |hub| hub.presence(Some(&asker))).await
+    }
+
+    /// Closes a connection for good; whether there was one.
+    pub(crate) async fn cut(&self, peer: PeerId) -> Result<bool, HubGone> {
+        match self.look(move |hub| hub.connection(&peer)).await? {
+            Some(conn) => self.tell(Input::Cut { conn }).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     /// Closes everybody, and whoever comes later.
     pub(crate) async fn stop(&self) {
         let _ = self.send(Command::Stop).await;
+    }
+
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Hub) -> T + Send + 'static,
+    ) -> Result<T, HubGone> {
+        let (answer, seen) = oneshot::channel();
+        let look = Look(Box::new(move |hub| drop(answer.send(look(hub))))); // as for `count`
+        self.send(Command::Look(look)).await?;
+        seen.await.map_err(|_| HubGone)
     }
 
     async fn send(&self, command: Command) -> Result<(), HubGone> {
@@ -256,6 +300,7 @@ struct HubTask {
     connections: HashMap<ConnId, Connection>,
     resumes: HashMap<ResumeId, ConnId>,
     keeper: Keeper,
+    overflowed: u64,
 }
 
 struct Connection {
@@ -348,9 +393,11 @@ impl HubTask {
                     peers: self.hub.peer_count(),
                     sessions: self.hub.session_count(),
                     calls: self.hub.call_count(),
+                    overflowed: self.overflowed,
                 };
                 let _ = answer.send(counts); // who asked may have given up
             }
+            Command::Look(Look(look)) => look(&self.hub),
             Command::Stop => self.handle(Input::Stopping),
         }
     }
@@ -378,11 +425,12 @@ impl HubTask {
         let connection = self.connections.get_mut(&conn)?;
         connection.number = number;
         connection.is_fresh = true;
+        let restarted = connection.outbox.is_forgetful();
         let reset = connection.outbox.plug(line, received);
         if reset {
             connection.heard = 0;
         }
-        let back = Back { heard: connection.heard, reset };
+        let back = Back { heard: connection.heard, reset, restarted };
         self.handle(Input::Resumed { conn, reset });
         Some((conn, back))
     }
@@ -452,7 +500,10 @@ impl HubTask {
                 log(conn, &notice);
                 let Some(connection) = self.connections.get_mut(&conn) else { return };
                 match connection.outbox.put(notice, tag) {
-                    Err(Full::Overflowed) => failed.push(Input::Overflowed { conn }),
+                    Err(Full::Overflowed) => {
+                        self.overflowed += 1;
+                        failed.push(Input::Overflowed { conn });
+                    }
                     Err(Full::Gone) if connection.resume.is_none() => {
                         failed.push(Input::Disconnected { conn });
                     }

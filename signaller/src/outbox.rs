@@ -85,6 +85,11 @@ impl Outbox {
         Self { line: None, backlog: Some(backlog) }
     }
 
+    /// Whether nothing is known of what was sent before.
+    pub(crate) fn is_forgetful(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| !backlog.is_whole)
+    }
+
     pub(crate) fn put(&mut self, notice: Arc<Notice>, tag: Option<Text>) -> Result<(), Full> {
         let letter = Letter::Notice(notice, tag);
         if let Some(backlog) = &mut self.backlog {

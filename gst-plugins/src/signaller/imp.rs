@@ -220,16 +220,16 @@ impl Signaller {
     fn config(&self) -> Result<Config, PermanentError> {
         let meta = self.obj().emit_by_name::<Option<gst::Structure>>("request-meta", &[]);
         let settings = lock(&self.settings);
+        let role = settings.role()?;
         Ok(Config {
-            server: settings.uri.parse()?,
             trust: settings
                 .cafile
                 .as_ref()
                 .map_or(Trust::System, |path| Trust::CaFile(path.into())),
-            role: settings.role()?,
             meta: meta
                 .and_then(|meta| meta::to_json(&meta))
                 .and_then(|json| serde_json::value::to_raw_value(&json).ok()),
+            ..Config::new(settings.uri.parse()?, role)
         })
     }
 
@@ -284,7 +284,7 @@ impl Signaller {
 impl Signaller {
     fn tell(&self, event: Event) {
         match event {
-            Event::Connected { peer_id } => self.connected(&peer_id),
+            Event::Connected { peer_id, .. } => self.connected(&peer_id),
             Event::Disconnected { reason, retry_in } => {
                 let retry = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
                 gst::info!(CAT, imp = self, "not connected: {reason}; again in {retry} ms");
@@ -311,7 +311,7 @@ impl Signaller {
                 self.obj().emit_by_name_with_values("handle-ice", &args);
             }
             Event::SessionEnded { session_id, reason } => self.ended(&session_id, &reason),
-            Event::ProducerAdded { peer_id, meta, new } => {
+            Event::ProducerAdded { peer_id, meta, new, .. } => {
                 let meta = meta::from_json(&meta);
                 self.emit("producer-added", &[&peer_id.as_str(), &meta, &new]);
             }
@@ -319,6 +319,12 @@ impl Signaller {
                 let meta = meta::from_json(&meta);
                 self.emit("producer-removed", &[&peer_id.as_str(), &meta]);
             }
+            // An element has no phone.
+            Event::Accounts(_)
+            | Event::Presence(_)
+            | Event::AccountGone { .. }
+            | Event::IceServers(_)
+            | Event::Call(_) => {}
         }
     }
 

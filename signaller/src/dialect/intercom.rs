@@ -180,8 +180,9 @@ pub(crate) fn refused(code: &str, details: &str, tag: Option<&str>) -> String {
 }
 
 /// The answer to one that brings a connection back.
-pub(crate) fn resumed(received: u64, resume_token: &str, reset: bool) -> String {
-    ServerMessage::Resumed { received, resume_token: resume_token.into(), reset }.print(None)
+pub(crate) fn resumed(received: u64, resume_token: &str, reset: bool, restarted: bool) -> String {
+    let resume_token = resume_token.into();
+    ServerMessage::Resumed { received, resume_token, reset, restarted }.print(None)
 }
 
 pub(super) fn ack(received: u64) -> String {
