@@ -66,13 +66,19 @@ impl Store {
     /// All accounts, in the order of their names.
     pub(crate) async fn accounts(&self) -> Result<Vec<Account>, Broken> {
         let mut tx = self.db().quick.begin().await?;
-        Ok(load(&mut tx).await?.into_values().collect())
+        let mut accounts: Vec<_> = load(&mut tx, None).await?.into_values().collect();
+        accounts.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(accounts)
     }
 
     /// One account.
     pub(crate) async fn account(&self, name: &AccountName) -> Result<Option<Account>, Broken> {
-        let accounts = self.accounts().await?;
-        Ok(accounts.into_iter().find(|account| account.name == *name))
+        let mut tx = self.db().quick.begin().await?;
+        match id_of(&mut tx, name).await {
+            Ok(id) => Ok(load(&mut tx, Some(id)).await?.remove(&id)),
+            Err(AccountError::Broken(broken)) => Err(broken),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Adds an account; people need a password, devices must not have one.
@@ -228,20 +234,14 @@ pub(crate) fn circle_text(circle: &Circle) -> String {
     }
 }
 
-/// All accounts by their numbers, which no two accounts share, not even one after the other.
+/// One account or all, by their numbers: whoever gets the name of a removed account has another.
 pub(super) async fn load(
     db: &mut SqliteConnection,
-) -> Result<BTreeMap<AccountName, Account>, sqlx::Error> {
-    let accounts = load_numbered(db).await?;
-    Ok(accounts.into_values().map(|account| (account.name.clone(), account)).collect())
-}
-
-/// The same by their numbers: whoever gets the name of a removed account has another one.
-pub(super) async fn load_numbered(
-    db: &mut SqliteConnection,
+    id: Option<i64>,
 ) -> Result<BTreeMap<i64, Account>, sqlx::Error> {
+    let sql = "SELECT id, name, kind, label FROM accounts WHERE ?1 IS NULL OR id = ?1";
     let rows: Vec<(i64, String, String, Option<String>)> =
-        sqlx::query_as("SELECT id, name, kind, label FROM accounts").fetch_all(&mut *db).await?;
+        sqlx::query_as(sql).bind(id).fetch_all(&mut *db).await?;
     let mut accounts: BTreeMap<i64, Account> = rows
         .into_iter()
         .filter_map(|(id, name, kind, label)| {
@@ -250,9 +250,9 @@ pub(super) async fn load_numbered(
             Some((id, account))
         })
         .collect();
-    let mut listed = load_listed(db).await?;
-    let rows: Vec<(i64, String, String)> =
-        sqlx::query_as(r#"SELECT account, "right", circle FROM rights"#).fetch_all(db).await?;
+    let mut listed = load_listed(db, id).await?;
+    let sql = r#"SELECT account, "right", circle FROM rights WHERE ?1 IS NULL OR account = ?1"#;
+    let rows: Vec<(i64, String, String)> = sqlx::query_as(sql).bind(id).fetch_all(db).await?;
     for (id, right, circle) in rows {
         let (Some(account), Some(right)) = (accounts.get_mut(&id), self::right(&right)) else {
             continue;
@@ -270,11 +270,14 @@ pub(super) async fn load_numbered(
 
 async fn load_listed(
     db: &mut SqliteConnection,
+    id: Option<i64>,
 ) -> Result<BTreeMap<(i64, Right), BTreeSet<AccountName>>, sqlx::Error> {
     let rows: Vec<(i64, String, String)> = sqlx::query_as(
         r#"SELECT listed.account, listed."right", accounts.name
-           FROM listed JOIN accounts ON accounts.id = listed.other"#,
+           FROM listed JOIN accounts ON accounts.id = listed.other
+           WHERE ?1 IS NULL OR listed.account = ?1"#,
     )
+    .bind(id)
     .fetch_all(db)
     .await?;
     let mut listed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();

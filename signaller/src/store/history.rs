@@ -137,8 +137,8 @@ fn call(row: &SqliteRow) -> Result<Option<CallEntry>, sqlx::Error> {
 }
 
 fn open_call(row: &SqliteRow) -> Result<Option<OpenCall>, sqlx::Error> {
-    let (call, sessions): (String, String) = (row.try_get(0)?, row.try_get(9)?);
-    let sides = (open_side(row, 1)?, open_side(row, 5)?);
+    let (call, sessions): (String, String) = (row.try_get(0)?, row.try_get(10)?);
+    let sides = (open_side(row, 2)?, open_side(row, 6)?);
     let (Some(call), (Some(caller), Some(callee)), Some(sessions)) =
         (CallId::parse(&call), sides, open_sessions(&sessions))
     else {

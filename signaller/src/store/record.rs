@@ -213,7 +213,7 @@ async fn write_batch(db: &Db, batch: &mut Vec<(i64, Job)>) {
             error!("cannot write down what happens: {error}");
             complained = true;
         }
-        if is_waited_for {
+        if is_waited_for || db.quick.is_closed() {
             break;
         }
         sleep(PAUSE).await;
@@ -275,7 +275,7 @@ async fn write_use(
 
 async fn write_fact(db: &mut SqliteConnection, at: i64, fact: &Fact) -> Result<(), sqlx::Error> {
     match fact {
-        Fact::CallOpen(call) => write_open_call(db, call).await,
+        Fact::CallOpen(call) => write_open_call(db, at, call).await,
         Fact::CallEnded(call) => write_ended_call(db, at, call).await,
         Fact::SessionStarted { call: Some(_), .. } => Ok(()), // the call says it
         Fact::SessionStarted { producer, consumer, call: None, .. } => {
@@ -300,15 +300,21 @@ fn actor(name: Option<&AccountName>) -> Actor {
     }
 }
 
-async fn write_open_call(db: &mut SqliteConnection, call: &OpenCall) -> Result<(), sqlx::Error> {
+async fn write_open_call(
+    db: &mut SqliteConnection,
+    at: i64,
+    call: &OpenCall,
+) -> Result<(), sqlx::Error> {
     let sessions: Vec<[String; 3]> = call
         .sessions
         .iter()
         .map(|s| [s.session.to_string(), s.producer.to_string(), s.consumer.to_string()])
         .collect();
-    let mut query =
-        sqlx::query("INSERT OR REPLACE INTO open_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(call.call.to_string());
+    // It was accepted when it was first written.
+    let sql = "INSERT OR REPLACE INTO open_calls VALUES (?1,
+               coalesce((SELECT accepted FROM open_calls WHERE call = ?1), ?2),
+               ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let mut query = sqlx::query(sql).bind(call.call.to_string()).bind(at);
     for OpenSide { account, peer, media, attached } in [&call.caller, &call.callee] {
         let attached: Vec<&str> = attached.iter().map(PeerId::as_str).collect();
         query = query
@@ -326,11 +332,12 @@ async fn write_ended_call(
     call: &EndedCall,
 ) -> Result<(), sqlx::Error> {
     let EndedCall { call, caller, callee, rang, talked, reason } = call;
-    let (rang, talked) = (millis(*rang), talked.map(millis));
-    sqlx::query("DELETE FROM open_calls WHERE call = ?")
-        .bind(call.to_string())
-        .execute(&mut *db)
-        .await?;
+    let sql = "DELETE FROM open_calls WHERE call = ? RETURNING accepted";
+    let accepted: Option<i64> =
+        sqlx::query_scalar(sql).bind(call.to_string()).fetch_optional(&mut *db).await?;
+    // The hub knows a call since the start of the server, we since it was accepted.
+    let known = accepted.map(|accepted| (at - accepted).max(0));
+    let (rang, talked) = (millis(*rang), talked.map(|talked| known.unwrap_or(millis(talked))));
     sqlx::query(
         "INSERT INTO calls (call, caller, callee, began, rang, talked, reason)
          VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use super::Store;
-use super::accounts::load_numbered;
+use super::accounts::load;
 use super::db::{Broken, now};
 
 /// How often.
@@ -112,7 +112,7 @@ impl Eye {
 impl Told {
     async fn now(db: &mut SqliteConnection) -> Result<Self, Broken> {
         let mut tx = db.begin().await?;
-        let accounts = load_numbered(&mut tx).await?;
+        let accounts = load(&mut tx, None).await?;
         let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
             "SELECT id, expires FROM credentials WHERE expires IS NULL OR expires > ?",
         )

@@ -74,6 +74,7 @@ CREATE INDEX resumes_credential ON resumes (credential);
 
 CREATE TABLE open_calls (
     call TEXT PRIMARY KEY,
+    accepted INTEGER NOT NULL,
     caller TEXT NOT NULL,
     caller_peer TEXT NOT NULL,
     caller_media INTEGER NOT NULL, -- 1 sound, 2 a picture
