@@ -7,6 +7,7 @@ pub mod accounts;
 mod certificate;
 mod config;
 mod conn;
+mod credentials;
 mod dialect;
 #[cfg(test)]
 mod differential;
@@ -20,7 +21,6 @@ mod outbox;
 mod room;
 pub mod run;
 mod service;
-#[allow(dead_code, unused_imports, reason = "its command line and API are not there yet")]
 mod store;
 
 use std::fmt;
@@ -144,7 +144,8 @@ impl Server {
         let gate = Gate::new(store.clone(), config.ice.clone(), config.registration);
         let room = Room::new(config.max_clients);
         let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
-        let site = http::Site { hub: hub.clone(), ca: certificate.ca() };
+        let api = http::Api { hub: hub.clone(), store: store.clone(), gate: Arc::clone(&gate) };
+        let site = http::Site { api, ca: certificate.ca() };
         let upgrades = Upgrades {
             hub: hub.clone(),
             gate,
@@ -254,6 +255,8 @@ impl App {
                 Err(NoUpgrade::BelongsOnTls) => {}
             }
         }
+        let visit = self.upgrades.policy.load().visit(link, request.headers());
+        request.extensions_mut().insert(visit);
         let site = match link.side {
             Side::Tls | Side::Plain => &self.full,
             Side::MainPlain => &self.plain,

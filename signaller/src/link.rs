@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use signaller_core::Access;
+
 /// Which of our doors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -29,6 +31,28 @@ pub(crate) struct Link {
     pub(crate) side: Side,
     pub(crate) local: IpAddr,
     pub(crate) remote: IpAddr,
+}
+
+/// A request that is no upgrade, as its door sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Visit {
+    pub(crate) link: Link,
+    pub(crate) page: Page,
+    /// What those without a login may do.
+    pub(crate) guests: Option<Access>,
+    /// It is surely from a program of this machine.
+    pub(crate) is_local: bool,
+}
+
+/// Which page made a browser send a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// None, or one of which the browser does not tell.
+    Unknown,
+    /// Ours, or one that the owner listed.
+    Allowed,
+    /// Somebody else's.
+    Foreign,
 }
 
 impl Link {

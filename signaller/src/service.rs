@@ -40,7 +40,7 @@ impl Manager {
 
     /// The hub has answered.
     pub(crate) fn alive(&self, counts: Counts) {
-        let Counts { peers, sessions, calls } = counts;
+        let Counts { peers, sessions, calls, .. } = counts;
         let status = format!("peers {peers}, sessions {sessions}, calls {calls}");
         let states = [Status(&status), Watchdog];
         tell(if self.watches { &states } else { &states[..1] });

@@ -47,7 +47,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         "http",
         &[
             "crate::listen",
-            "crate::store",
             "crate::dialect",
             "crate::conn",
             "crate::certificate",

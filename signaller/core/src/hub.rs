@@ -2,13 +2,15 @@
 //!
 //! The rules are in four rooms: `membership` (who comes, goes and comes back), `registration` (who
 //! is registered as what, and who sees it), `negotiation` (sessions) and `calling` (calls and
-//! presence). Three rules hold after every input: a session has exactly two ends; nobody but those
-//! two can end it, read it or say something in it; who asks something of a session or a call that
-//! it is not part of gets the answer that an unknown one would get.
+//! presence); `overview` looks and changes nothing. Three rules hold after every input: a session
+//! has exactly two ends; nobody but those two can end it, read it or say something in it; who asks
+//! something of a session or a call that it is not part of gets the answer that an unknown one would
+//! get.
 
 mod calling;
 mod membership;
 mod negotiation;
+mod overview;
 mod registration;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -26,6 +28,7 @@ use crate::timers::{Due, Timers};
 use crate::words::{CloseReason, Notice, Refusal, Request, Seen, Text};
 
 use membership::Newcomer;
+pub use overview::{EndView, Overview, PeerView, SessionView};
 
 /// What happens to the hub.
 #[derive(Clone, Debug)]

@@ -127,6 +127,13 @@ impl Peers {
         peer.status = status;
     }
 
+    /// All peers, in the order of their connections.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
+        let mut peers: Vec<_> = self.by_conn.iter().collect();
+        peers.sort_unstable_by_key(|(conn, _)| **conn);
+        peers.into_iter().map(|(_, peer)| peer)
+    }
+
     pub(crate) fn peer(&self, conn: ConnId) -> Option<&Peer> {
         self.by_conn.get(&conn)
     }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use signaller_core::Access;
 use url::Url;
 
-use crate::link::{Link, Side};
+use crate::link::{Link, Page, Side, Visit};
 
 /// What those without a login may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -63,6 +63,19 @@ impl Policy {
         admit(self.anonymous, ANONYMOUS_DENIED)
     }
 
+    /// What is to be known of a request that is no upgrade. Who comes through a proxy may come from
+    /// anywhere, and not every proxy says that it is one.
+    pub(crate) fn visit(&self, link: Link, headers: &HeaderMap) -> Visit {
+        let page = match headers.contains_key(header::ORIGIN) {
+            _ if !self.origin_passes(link, headers) => Page::Foreign,
+            true => Page::Allowed,
+            false => Page::Unknown,
+        };
+        let guests = self.anonymous.access();
+        let is_local = link.side != Side::Plain && is_local_peer(link, headers);
+        Visit { link, page, guests, is_local }
+    }
+
     /// Whether cookies count. A request without an Origin, which no page makes, cannot be told from
     /// one that a page was made to send.
     pub(crate) fn takes_cookies(link: Link, headers: &HeaderMap) -> bool {
@@ -84,12 +97,18 @@ impl Policy {
     }
 }
 
-fn admit(level: Level, denied: &'static str) -> Verdict {
-    match level {
-        Level::Deny => Verdict::Guest(Err(denied)),
-        Level::Watch => Verdict::Guest(Ok(Access::Watch)),
-        Level::Full => Verdict::Guest(Ok(Access::Full)),
+impl Level {
+    fn access(self) -> Option<Access> {
+        match self {
+            Self::Deny => None,
+            Self::Watch => Some(Access::Watch),
+            Self::Full => Some(Access::Full),
+        }
     }
+}
+
+fn admit(level: Level, denied: &'static str) -> Verdict {
+    Verdict::Guest(level.access().ok_or(denied))
 }
 
 fn is_local_peer(link: Link, headers: &HeaderMap) -> bool {
@@ -139,6 +158,30 @@ mod tests {
             local_peers: Level::Full,
             allowed_origins: vec![Url::parse("https://pages.example").unwrap().origin()],
         }
+    }
+
+    #[test]
+    fn a_visit_knows_its_page_and_whether_it_is_local() {
+        let visit = |side, remote: &str, head: &[(&'static str, &str)]| {
+            let headers = head.iter().map(|(name, value)| {
+                (header::HeaderName::from_static(name), value.parse().unwrap())
+            });
+            let remote = remote.parse().unwrap();
+            open().visit(Link { side, local: remote, remote }, &headers.collect())
+        };
+        let host = ("host", "door.local");
+        for (origin, page) in [
+            ("https://door.local", Page::Allowed),
+            ("https://pages.example", Page::Allowed),
+            ("https://evil.example", Page::Foreign),
+        ] {
+            assert_eq!(visit(Side::Tls, LAN, &[host, ("origin", origin)]).page, page, "{origin}");
+        }
+        assert_eq!(visit(Side::Tls, LAN, &[host]).page, Page::Unknown);
+        assert!(visit(Side::Tls, "::1", &[host]).is_local);
+        assert!(!visit(Side::Tls, "::1", &[host, ("x-forwarded-for", "::1")]).is_local);
+        assert!(!visit(Side::Tls, LAN, &[host]).is_local);
+        assert!(!visit(Side::Plain, "::1", &[host]).is_local);
     }
 
     fn is_forbidden(verdict: &Verdict) -> bool {

@@ -7,7 +7,6 @@
 
 pub(crate) mod admission;
 pub(crate) mod bind;
-pub(crate) mod credentials;
 pub(crate) mod tls;
 pub(crate) mod upgrade;
 

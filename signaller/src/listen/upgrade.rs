@@ -15,8 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tracing::{debug, info};
 
 use super::admission::{Policy, Verdict};
-use super::credentials;
 use crate::conn::{self, Entrance, Timing};
+use crate::credentials;
 use crate::gate::{Gate, NotAdmitted};
 use crate::hub_task::HubHandle;
 use crate::link::Link;
@@ -125,7 +125,7 @@ impl Upgrades {
 }
 
 impl From<NotAdmitted> for NoUpgrade {
-    fn from(NotAdmitted { code, words }: NotAdmitted) -> Self {
+    fn from(NotAdmitted { code, words, .. }: NotAdmitted) -> Self {
         match code {
             "badInstance" => Self::Refused(StatusCode::BAD_REQUEST, words),
             "unavailable" => Self::Refused(StatusCode::SERVICE_UNAVAILABLE, words),

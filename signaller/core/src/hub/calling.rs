@@ -282,13 +282,7 @@ impl Hub {
 
     /// All accounts that a connection may see, its own not included.
     pub(super) fn seen_by(&self, conn: ConnId) -> Vec<Seen> {
-        let own = self.peers.peer(conn).and_then(Peer::account);
-        let others = self
-            .accounts
-            .iter()
-            .map(|account| &account.name)
-            .filter(|name| own != Some(*name) && self.sees(conn, Some(name)));
-        others.filter_map(|name| self.seen(name)).collect()
+        self.presence(self.peers.peer(conn).and_then(Peer::account))
     }
 
     fn view(&self, conn: ConnId, account: &AccountName) -> Option<CallView> {

@@ -1,4 +1,4 @@
-//! What an upgrade request brings along to prove who is asking. A pure function of its head.
+//! What a request brings along to prove who is asking. A pure function of its head.
 //!
 //! Nothing is checked here but the form; nothing here is ever logged.
 
@@ -44,7 +44,7 @@ impl fmt::Debug for Presented {
     }
 }
 
-/// Finds what a request brings along. A header says more than a path, and a path more than what a
+/// Finds what an upgrade request brings along. A header says more than a path, and a path more than what a
 /// browser sends by itself. Cookies count only where the request's origin was checked.
 pub(crate) fn find(uri: &Uri, headers: &HeaderMap, takes_cookies: bool) -> Credentials {
     let (path_token, path_instance) = in_path(uri.path());
@@ -55,6 +55,12 @@ pub(crate) fn find(uri: &Uri, headers: &HeaderMap, takes_cookies: bool) -> Crede
         .or_else(|| cookie(headers).filter(|_| takes_cookies).map(Carrier::Session));
     let header = headers.get("x-intercom-instance").and_then(|value| value.to_str().ok());
     Credentials { carrier, instance: header.map(str::to_owned).or(path_instance) }
+}
+
+/// The same for any other request: what is in an address may be written down somewhere.
+pub(crate) fn of_request(headers: &HeaderMap) -> Option<Carrier> {
+    let token = bearer(headers).map(Carrier::Token);
+    token.or_else(|| cookie(headers).map(Carrier::Session))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Presented> {
