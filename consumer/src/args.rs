@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, env = "INTERCOM_VOLUME", default_value = "1", value_parser = volume)]
     pub volume: f64,
     /// How long packets may be late, in milliseconds: more for a bad network, less for a cable.
-    #[arg(long, value_name = "MS", env = "INTERCOM_LATENCY", default_value = "80", value_parser = clap::value_parser!(u32).range(0..=5000))]
+    #[arg(long, value_name = "MS", env = "INTERCOM_LATENCY", default_value = "40", value_parser = clap::value_parser!(u32).range(0..=5000))]
     pub latency: u32,
     /// Print a line of statistics every second.
     #[arg(long, env = "INTERCOM_STATS")]

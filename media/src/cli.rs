@@ -92,9 +92,14 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|part| part == word)
 }
 
+/// As GStreamer spells it; that of RFC 7064, which has no slashes, is understood as well.
 fn stun(text: &str) -> Result<String, String> {
-    match Url::parse(text) {
-        Ok(url) if url.scheme() == "stun" && url.has_host() => Ok(text.to_owned()),
+    let spelt = match text.strip_prefix("stun:") {
+        Some(host) if !host.starts_with('/') => format!("stun://{host}"),
+        _ => text.to_owned(),
+    };
+    match Url::parse(&spelt) {
+        Ok(url) if url.scheme() == "stun" && url.has_host() => Ok(spelt),
         _ => Err(format!("{text:?} is not an address like stun://HOST:PORT")),
     }
 }
@@ -119,7 +124,9 @@ mod tests {
         for text in ["", "door", "door:8443", "ftp://door", "wss://", "wss://door:99999"] {
             assert!(text.parse::<Server>().is_err(), "{text}");
         }
-        assert!(stun("stun://door:3478").is_ok());
+        for text in ["stun://door:3478", "stun:door:3478"] {
+            assert_eq!(stun(text).as_deref(), Ok("stun://door:3478"));
+        }
         assert!(stun("door:3478").is_err());
     }
 }

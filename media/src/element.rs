@@ -10,6 +10,17 @@ pub fn make(name: &str) -> Result<gst::Element, ElementError> {
     gst::ElementFactory::make(name).build().map_err(|_| ElementError::missing(name))
 }
 
+/// Whether these elements are installed; none is made, which may take its time.
+///
+/// # Errors
+/// The first that is not, and its package.
+pub fn need(names: &[&str]) -> Result<(), ElementError> {
+    match names.iter().find(|name| gst::ElementFactory::find(name).is_none()) {
+        Some(missing) => Err(ElementError::missing(missing)),
+        None => Ok(()),
+    }
+}
+
 /// Makes the first of these elements that is installed.
 ///
 /// # Errors

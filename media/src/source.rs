@@ -260,14 +260,21 @@ fn camera(bin: &gst::Bin, device: &str, size: Size) -> Result<(), ElementError> 
     Ok(())
 }
 
-/// Adds what makes any raw video into [`video_caps`], and the bin's source pad. Returns the first
-/// element.
+/// Adds what makes any raw video into [`video_caps`], or the same with fewer frames a second, and the
+/// bin's source pad. Returns the first element.
+///
+/// A rate that is made, rather than only limited, costs every frame the time of one: `videorate` has to
+/// wait for the next.
 fn fit(bin: &gst::Bin, size: Size) -> Result<gst::Element, ElementError> {
     let convert = element::make("videoconvert")?;
     let scale = element::make("videoscale")?;
     let rate = element::make("videorate")?;
-    rate.set_property("skip-to-first", true);
-    let filter = element::caps_filter(&video_caps(size))?;
+    rate.set_property("drop-only", true);
+    rate.set_property("max-rate", size.fps);
+    let mut caps = video_caps(size);
+    let most = gst::Fraction::new(size.fps, 1);
+    caps.make_mut().set("framerate", gst::FractionRange::new(gst::Fraction::new(0, 1), most));
+    let filter = element::caps_filter(&caps)?;
     element::chain(bin, &[convert.clone(), scale, rate, filter.clone()])?;
     element::ghost(bin, &filter, "src")?;
     Ok(convert)

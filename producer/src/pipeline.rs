@@ -32,9 +32,7 @@ pub(crate) struct Parts {
 
 /// Builds the pipeline; nothing is opened yet.
 pub(crate) fn build(args: &Args) -> Result<Parts, ElementError> {
-    for needed in ["webrtcbin", "nicesrc", "dtlsenc", "srtpenc"] {
-        element::make(needed)?;
-    }
+    element::need(&["webrtcbin", "nicesrc", "dtlsenc", "srtpenc"])?;
     let pipeline = gst::Pipeline::new();
     let camera = source::video(&args.video, args.size)?;
     let encoder = match (args.encode, &camera) {
