@@ -84,9 +84,10 @@ impl Ice {
     }
 }
 
-/// `stun:HOST:PORT` (RFC 7064).
+/// `stun:HOST:PORT` (RFC 7064); GStreamer's spelling with slashes is understood as well.
 pub(crate) fn stun_url(text: &str) -> Result<String, String> {
-    url(text, &["stun:", "stuns:"], "stun:HOST:3478")
+    let text = text.replacen("stun://", "stun:", 1);
+    url(&text, &["stun:", "stuns:"], "stun:HOST:3478")
 }
 
 /// `turn:HOST:PORT?transport=udp` (RFC 7065).
@@ -141,7 +142,8 @@ mod tests {
     #[test]
     fn addresses() {
         assert!(stun_url("stun:turn.lan:3478").is_ok() && turn_url("turns:turn.lan").is_ok());
-        for text in ["", "stun:", "turn.lan:3478", "stun://turn.lan", "turn:turn.lan"] {
+        assert_eq!(stun_url("stun://turn.lan:3478").as_deref(), Ok("stun:turn.lan:3478"));
+        for text in ["", "stun:", "turn.lan:3478", "stun:///x", "turn:turn.lan"] {
             assert!(stun_url(text).is_err(), "{text}");
         }
         assert!(matches!(Ice::read(vec![], vec!["turn:x".into()], None), Err(IceError::Half)));
