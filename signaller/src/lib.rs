@@ -284,8 +284,7 @@ async fn start_hub(
     let calls = store.open_calls().await?.into_iter().map(Input::Restored);
     let inputs = accounts.into_iter().map(Input::AccountChanged).chain(calls).collect();
     let resumes = store.resumes().await?.into_iter().filter_map(|(resume, known)| {
-        let identity = gate::returning(known.account?, known.credential, known.peer);
-        Some(Remembered { identity, resume })
+        known.account.is_some().then(|| Remembered { identity: gate::returning(known), resume })
     });
     let begin = Begin { inputs, remembered: resumes.collect() };
     let keeper = store.clone();
