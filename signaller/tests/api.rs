@@ -777,3 +777,21 @@ async fn without_tls_the_main_port_takes_no_passwords() {
         ask(tcp(house.server.main()).await, &Pass::Nothing, "POST /api/login", Some(login));
     assert_eq!(answer.await.status, 308);
 }
+
+#[tokio::test]
+async fn a_proxy_may_have_the_tls() {
+    let house = House::start().await;
+    let page = format!("Origin: {LISTED}");
+    let (login, json) =
+        (json!({"name": "ann", "password": PASSWORD}), "Content-Type: application/json");
+    let socket = tcp(house.server.plain()).await;
+    let headers = [page.as_str(), json];
+    let answer =
+        ask_raw(socket, &Pass::Nothing, "POST /api/login", &headers, &login.to_string()).await;
+    assert!(answer.header("set-cookie").unwrap().contains("; Secure; "), "{}", answer.head);
+    for (origin, status) in [(LISTED, 200), (OURS, 403), ("http://localhost", 200)] {
+        let ann = answer.cookie().at(origin);
+        let ticket = ask(tcp(house.server.plain()).await, &ann, "POST /api/ticket", None).await;
+        assert_eq!(ticket.status, status, "{origin}");
+    }
+}
