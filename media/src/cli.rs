@@ -80,13 +80,13 @@ impl FromStr for Server {
 
     /// The address of the web page is taken, too: it is the one people have at hand.
     fn from_str(text: &str) -> Result<Self, String> {
-        let text = text
+        let wrong = || format!("{text:?} is not an address like wss://HOST:8443");
+        let address = text
             .strip_prefix("https://")
             .map(|rest| format!("wss://{rest}"))
             .or_else(|| text.strip_prefix("http://").map(|rest| format!("ws://{rest}")))
             .unwrap_or_else(|| text.to_owned());
-        let wrong = || format!("{text:?} is not an address like wss://HOST:8443");
-        let url = Url::parse(&text).map_err(|_| wrong())?;
+        let url = Url::parse(&address).map_err(|_| wrong())?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err("user name and password have no place in a signaller's address".into());
         }
