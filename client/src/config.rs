@@ -1,7 +1,9 @@
 //! What a client is told before it starts. Text becomes types here and is not checked again.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use secrecy::SecretString;
@@ -10,6 +12,9 @@ use url::{Host, Url};
 
 use crate::error::PermanentError;
 use crate::ids::PeerId;
+
+/// More is no token; a device file has no end.
+const MAX_TOKEN_FILE: u64 = 4096;
 
 /// Everything a client needs to know.
 #[derive(Clone, Debug)]
@@ -109,6 +114,23 @@ impl Config {
 }
 
 impl Login {
+    /// Reads a token: the first line of a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or there is none in it.
+    pub fn token_file(path: &Path) -> Result<Self, PermanentError> {
+        let bad = |reason: String| PermanentError::TokenFile { path: path.into(), reason };
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_TOKEN_FILE).read_to_string(&mut text))
+            .map_err(|error| bad(format!("cannot be read: {error}")))?;
+        let token = text.lines().next().unwrap_or_default().trim();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(bad("its first line is not a token".into()));
+        }
+        Ok(Self::Token(token.into()))
+    }
+
     /// Whether the extension is asked for.
     pub(crate) fn is_somebody(&self) -> bool {
         !matches!(self, Self::Guest)

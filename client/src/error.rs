@@ -45,6 +45,9 @@ pub enum PermanentError {
         /// The server's own sentence.
         details: String,
     },
+    /// The server does not take this client as a producer.
+    #[error("the server does not take this producer: {0}")]
+    NotRegistered(String),
     /// The server let this client in, and closed the connection for good.
     #[error("the server has closed this connection for good: {0}")]
     Dismissed(String),
@@ -57,6 +60,14 @@ pub enum PermanentError {
     /// The token cannot be one.
     #[error("the token is not one: it has spaces or other characters that none has")]
     BadToken,
+    /// The file with the token cannot be used.
+    #[error("token file {path:?}: {reason}")]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The instance cannot be one.
     #[error("bad instance {0:?}: it has 1 to 64 printable characters")]
     BadInstance(String),

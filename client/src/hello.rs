@@ -18,11 +18,13 @@ use crate::socket::ConnectError;
 pub(crate) struct Hello {
     login: Login,
     instance: Option<Instance>,
+    calls: bool,
 }
 
 impl Hello {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { login: config.login.clone(), instance: config.instance.clone() }
+        let Config { login, instance, calls, .. } = config.clone();
+        Self { login, instance, calls }
     }
 
     /// Whether a server without the extension will do. A password is for the first message only.
@@ -45,7 +47,7 @@ impl Hello {
             (None, Login::Token(_) | Login::Guest) => Proof::None,
         };
         let instance = self.instance.as_ref().map(|instance| Cow::Borrowed(instance.as_str()));
-        ClientMessage::Hello { instance, proof }
+        ClientMessage::Hello { instance, calls: self.calls, proof }
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum Request {
     Call(String),
     /// The consumer's session.
     Session,
+    /// The producer's registration.
+    Registration,
     /// Something whose refusal the user should hear of.
     Other,
     /// Something that may come too late without harm.
@@ -117,7 +119,7 @@ impl Outlet {
         self.ledger = ledger;
         let called = |(_, request)| match request {
             Request::Call(to) => Some(to),
-            Request::Session | Request::Other | Request::HangUp => None,
+            Request::Session | Request::Registration | Request::Other | Request::HangUp => None,
         };
         self.requests.drain().filter_map(called).collect()
     }

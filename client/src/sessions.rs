@@ -114,10 +114,21 @@ impl Sessions {
             Role::Callee => vec![gst::Role::Consumer],
         };
         let meta = self.meta.as_deref().map(Cow::Borrowed);
-        out.gst(&ClientMessage::SetPeerStatus { roles, meta });
-        if matches!(self.role, Role::Consumer(_) | Role::Listener) {
+        let status = ClientMessage::SetPeerStatus { roles, meta };
+        match self.role {
+            Role::Producer => out.ask_gst(&status, Request::Registration),
+            Role::Consumer(_) | Role::Callee | Role::Listener => out.gst(&status),
+        }
+        // To a producer, a stock server answers nothing: that it was taken shows when the answer to
+        // this one comes first.
+        let is_unanswered = self.is_producer() && !out.is_extended();
+        if matches!(self.role, Role::Consumer(_) | Role::Listener) || is_unanswered {
             out.gst(&ClientMessage::List);
         }
+    }
+
+    pub(crate) fn is_producer(&self) -> bool {
+        self.role == Role::Producer
     }
 
     /// The server, if it comes back, may know nothing of what is live.

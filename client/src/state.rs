@@ -93,6 +93,8 @@ pub struct State {
     retry: Backoff,
     retry_later: Backoff,
     me: Option<Me>,
+    /// The server has not said yet whether it takes this producer.
+    is_registering: bool,
     out: Outlet,
     sessions: Sessions,
     calls: Calls,
@@ -137,6 +139,7 @@ impl State {
             retry: Backoff::new(RETRY.0, RETRY.1),
             retry_later: Backoff::new(RETRY_LATER.0, RETRY_LATER.1),
             me: None,
+            is_registering: false,
             out: Outlet::default(),
             sessions: Sessions::new(config.role.clone(), config.meta.clone(), seed),
             calls: Calls::default(),
@@ -448,7 +451,17 @@ impl State {
         self.out.up();
     }
 
+    fn registered(&mut self) {
+        if std::mem::replace(&mut self.is_registering, false) {
+            self.connected();
+        }
+    }
+
+    /// Tells the user, unless the server may still refuse the producer.
     fn connected(&mut self) {
+        if self.is_registering {
+            return;
+        }
         let Some(Me { peer_id, account }) = self.me.clone() else { return };
         info!(%peer_id, account, "registered");
         self.out.tell(Event::Connected { peer_id, account });
@@ -472,6 +485,12 @@ impl State {
         let request = self.out.answered(id.as_deref());
         match message {
             FromServer::Intercom(message) => self.intercom(now, message, request),
+            FromServer::Gst(gst::ServerMessage::Error { details }) if self.is_registering => {
+                self.fail(PermanentError::NotRegistered(details.into_owned()));
+            }
+            FromServer::Gst(gst::ServerMessage::List { .. }) if self.sessions.is_producer() => {
+                self.registered();
+            }
             FromServer::Gst(gst::ServerMessage::Error { details }) => {
                 self.sessions.refused(now);
                 self.refused(&details);
@@ -503,8 +522,12 @@ impl State {
             ServerMessage::Welcome { .. }
             | ServerMessage::Resumed { .. }
             | ServerMessage::Ack { .. }
-            | ServerMessage::Done
             | ServerMessage::LoggedOut => {}
+            ServerMessage::Done => {
+                if request == Some(Request::Registration) {
+                    self.registered();
+                }
+            }
             call => self.calls.message(&mut self.out, call),
         }
     }
@@ -523,7 +546,10 @@ impl State {
                 self.sessions.refused(now);
                 self.refused(details);
             }
-            Some(Request::Other) | None => self.refused(details),
+            Some(Request::Registration) if code != "tooFast" => {
+                self.fail(PermanentError::NotRegistered(details.to_owned()));
+            }
+            Some(Request::Registration | Request::Other) | None => self.refused(details),
         }
     }
 
@@ -540,6 +566,7 @@ impl State {
     fn register(&mut self) {
         let Some(Me { peer_id, .. }) = &self.me else { return };
         self.sessions.register(&mut self.out, peer_id.clone());
+        self.is_registering = self.sessions.is_producer();
         if self.lists_accounts {
             self.out.ask(&ClientMessage::ListAccounts, Request::Other);
         }

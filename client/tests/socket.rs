@@ -59,6 +59,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.say(r#"{"type":"welcome","peerId":"me"}"#).await;
         assert!(self.hear().await.contains("setProtocolVersion"));
         assert!(self.hear().await.contains("setPeerStatus"));
+        assert!(self.hear().await.contains("list"));
+        self.say(r#"{"type":"list","producers":[]}"#).await;
     }
 }
 

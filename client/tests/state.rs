@@ -134,14 +134,24 @@ fn it_registers_at_every_welcome() {
         world.greet();
         let outputs = world.outputs();
         let register = r#"{"type":"setPeerStatus","roles":["producer"],"meta":null}"#;
-        assert!(outputs.contains(&Output::Write(register.into())), "{outputs:?}");
+        let list = Output::Write(r#"{"type":"list"}"#.into());
+        assert_eq!(outputs[outputs.len() - 2..], [Output::Write(register.into()), list]);
+        world.say(r#"{"type":"list","producers":[]}"#);
         let connected = Output::Event(Event::Connected { peer_id: peer("me"), account: None });
-        assert_eq!(outputs.last(), Some(&connected));
+        assert_eq!(world.outputs(), [connected]);
         world.input(Input::Lost(Lost::Network("reset".into())));
         world.outputs();
         world.advance(RETRY.1);
         assert_eq!(world.outputs(), [Output::Connect]);
     }
+}
+
+#[test]
+fn a_producer_that_is_not_taken_is_told_so() {
+    let mut world = World::online(Role::Producer);
+    world.say(r#"{"type":"error","details":"you may only watch"}"#);
+    let refused = PermanentError::NotRegistered("you may only watch".into());
+    assert_eq!(world.outputs(), [Output::Event(Event::Failed(refused)), Output::Close]);
 }
 
 #[test]

@@ -4,13 +4,11 @@
 //! of them are used, and what happens when a session ends.
 
 pub mod args;
-mod branch;
 mod list;
 mod live;
 mod offer;
 mod watch;
 
-use gst::prelude::*;
 use intercom_media::{
     cli, devices,
     element::ElementError,
@@ -25,10 +23,6 @@ use crate::{args::Args, live::Live};
 /// The message on the bus that says that a session is over.
 const SESSION_OVER: &str = "intercom-session-over";
 
-/// The message on the bus that says that something failed in another thread; its field is the
-/// reason.
-const FAILED: &str = "intercom-failed";
-
 /// Does what the command line asks for.
 ///
 /// # Errors
@@ -38,6 +32,7 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ConsumerErro
         devices::print(&[devices::Kind::Loudspeaker]);
         return Ok(());
     }
+    args.server.advise();
     if args.list {
         return list::print(&args.server);
     }
@@ -50,20 +45,6 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ConsumerErro
         cli::say(&format!("recorded {}", recording.path().display()));
     }
     watched.and(recorded.map_err(ConsumerError::Record))
-}
-
-/// Has the main loop end with this reason; from any thread.
-fn fail(pipeline: &gst::Pipeline, reason: &str) {
-    let reason = gst::Structure::builder(FAILED).field("reason", reason).build();
-    if pipeline.post_message(gst::message::Application::new(reason)).is_err() {
-        tracing::debug!("the pipeline is gone already");
-    }
-}
-
-/// The reason in a message of [`fail`].
-fn failure(message: &gst::message::Application) -> Option<String> {
-    let structure = message.structure().filter(|structure| structure.has_name(FAILED))?;
-    structure.get("reason").ok()
 }
 
 /// Why it ended.

@@ -1,6 +1,6 @@
 //! `--list`: who is on the server, one a line.
 
-use intercom_client::{Config, Listed, ListedRole, Role, ServerUri, Trust};
+use intercom_client::{Listed, ListedRole};
 use intercom_media::cli::{self, ServerArgs};
 
 use crate::ConsumerError;
@@ -8,9 +8,7 @@ use crate::ConsumerError;
 /// Prints peer id, name and roles of everybody, with tabs between.
 pub(crate) fn print(server: &ServerArgs) -> Result<(), ConsumerError> {
     let failed = |error: &dyn std::fmt::Display| ConsumerError::List(error.to_string());
-    let uri: ServerUri = server.server.as_str().parse().map_err(|error| failed(&error))?;
-    let trust = server.ca.clone().map_or(Trust::System, Trust::CaFile);
-    let config = Config { trust, ..Config::new(uri, Role::Listener) };
+    let config = server.client().map_err(|error| failed(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
     let mut listed =

@@ -10,6 +10,7 @@ use gst::{glib, prelude::*};
 use gstintercom::Signaller;
 use gstrswebrtc::webrtcsrc::BaseWebRTCSrc;
 use intercom_media::{
+    branch::{Branches, Outputs},
     cli, element, notify,
     output::Output,
     peer,
@@ -19,14 +20,7 @@ use intercom_media::{
     stats::{Line, Meter},
 };
 
-use crate::{
-    ConsumerError, SESSION_OVER,
-    args::Args,
-    branch::{Branches, Outputs},
-    fail, failure,
-    live::Live,
-    offer::Announced,
-};
+use crate::{ConsumerError, SESSION_OVER, args::Args, live::Live, offer::Announced};
 
 /// A session without a packet for this long is given up and made anew.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -43,8 +37,9 @@ pub(crate) fn watch(
     recording: Option<&Recording>,
     mut live: Live,
 ) -> Result<(), ConsumerError> {
-    gstintercom::preheat_dtls();
-    element::need(&["webrtcbin", "nicesrc", "dtlsdec", "srtpdec", "rtpjitterbuffer"])?;
+    for needed in ["webrtcbin", "nicesrc", "dtlsdec", "srtpdec", "rtpjitterbuffer"] {
+        element::make(needed)?;
+    }
     let meter = Meter::default();
     let screen = sink::video(&args.screen()).map_err(ConsumerError::Reserve)?;
     let loudspeaker = sink::audio(&args.loudspeaker(), args.volume);
@@ -61,6 +56,7 @@ pub(crate) fn watch(
         meter: meter.clone(),
     };
     let loudspeaker = outputs.loudspeaker.clone();
+    gstintercom::preheat_dtls();
     let pipeline = gst::Pipeline::new();
     let container = recording.map(Recording::container);
     let codecs: &[&str] = match container {
@@ -102,7 +98,7 @@ pub(crate) fn watch(
             }
             return true;
         }
-        failure(message).is_some_and(|reason| {
+        run::fault(message).is_some_and(|reason| {
             end.with(Err(RunError::Other(reason)));
             true
         })
@@ -143,7 +139,7 @@ fn follow_pads(source: &BaseWebRTCSrc, pipeline: &gst::Pipeline, branches: &Bran
     let (added, target) = (branches.clone(), pipeline.downgrade());
     source.connect_pad_added(move |_, pad| {
         if let (Err(error), Some(pipeline)) = (added.add(pad), target.upgrade()) {
-            fail(&pipeline, &error.to_string());
+            run::fail(&pipeline, &error.to_string());
         }
     });
     let (removed, target) = (branches.clone(), pipeline.downgrade());
@@ -227,7 +223,7 @@ fn prepare(
 ) {
     let announced = Announced::read(offer.sdp());
     if let Some(obstacle) = announced.obstacle(recording.container()) {
-        fail(pipeline, &obstacle);
+        run::fail(pipeline, &obstacle);
     }
     recording.expect(announced.video.is_some(), announced.audio);
 }

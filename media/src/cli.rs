@@ -3,11 +3,13 @@
 use std::{
     fs::File,
     io::{Read, Write},
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     str::FromStr,
 };
 
 use clap::Args;
+use intercom_client::{Config, Login, PermanentError, Role, Trust};
 use intercom_settings::log::LogArgs;
 use url::Url;
 
@@ -28,12 +30,38 @@ pub struct ServerArgs {
     /// The CA that the signaller's certificate must come from (PEM); without it, the system's.
     #[arg(long, value_name = "FILE", env = "INTERCOM_CA", value_parser = certificates)]
     pub ca: Option<PathBuf>,
+    /// File with the token to log in with, in its first line; without it, as a guest.
+    #[arg(long, value_name = "FILE", env = "INTERCOM_TOKEN_FILE", value_parser = token_file)]
+    pub token_file: Option<PathBuf>,
     /// STUN server, stun://HOST:PORT; none is needed inside one network.
     #[arg(long, value_name = "URL", env = "INTERCOM_STUN_SERVER", value_parser = stun)]
     pub stun_server: Option<String>,
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap takes the group's own words")]
     pub log: LogArgs,
+}
+
+impl ServerArgs {
+    /// Says in the log when others on this machine can read the token.
+    pub fn advise(&self) {
+        let Some(path) = &self.token_file else { return };
+        let mode = path.metadata().map(|file| file.permissions().mode()).unwrap_or_default();
+        if mode & 0o077 != 0 {
+            let file = path.display();
+            tracing::warn!("others can read the token in {file}; chmod 600 {file}");
+        }
+    }
+
+    /// A client with this login, and a role that only listens.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub fn client(&self) -> Result<Config, PermanentError> {
+        let login = self.token_file.as_deref().map(Login::token_file).transpose()?;
+        let trust = self.ca.clone().map_or(Trust::System, Trust::CaFile);
+        let config = Config::new(self.server.as_str().parse()?, Role::Listener);
+        Ok(Config { trust, login: login.unwrap_or_default(), ..config })
+    }
 }
 
 /// The address of a signaller: `ws://` or `wss://`.
@@ -52,13 +80,13 @@ impl FromStr for Server {
 
     /// The address of the web page is taken, too: it is the one people have at hand.
     fn from_str(text: &str) -> Result<Self, String> {
-        let text = text
+        let wrong = || format!("{text:?} is not an address like wss://HOST:8443");
+        let address = text
             .strip_prefix("https://")
             .map(|rest| format!("wss://{rest}"))
             .or_else(|| text.strip_prefix("http://").map(|rest| format!("ws://{rest}")))
             .unwrap_or_else(|| text.to_owned());
-        let wrong = || format!("{text:?} is not an address like wss://HOST:8443");
-        let url = Url::parse(&text).map_err(|_| wrong())?;
+        let url = Url::parse(&address).map_err(|_| wrong())?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err("user name and password have no place in a signaller's address".into());
         }
@@ -85,6 +113,15 @@ fn certificates(text: &str) -> Result<PathBuf, String> {
         Ok(_) if contains(&pem, b"-----BEGIN CERTIFICATE-----") => Ok(text.into()),
         Ok(_) => Err("holds no certificate (-----BEGIN CERTIFICATE-----)".into()),
         Err(error) => Err(format!("cannot be read: {error}")),
+    }
+}
+
+/// What is wrong with the file is said before anything is started.
+fn token_file(text: &str) -> Result<PathBuf, String> {
+    match Login::token_file(text.as_ref()) {
+        Ok(_) => Ok(text.into()),
+        Err(PermanentError::TokenFile { reason, .. }) => Err(reason),
+        Err(error) => Err(error.to_string()),
     }
 }
 

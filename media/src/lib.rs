@@ -4,6 +4,7 @@
 //! nothing here opens a network connection by itself.
 
 pub mod audio;
+pub mod branch;
 pub mod cli;
 pub mod decode;
 pub mod devices;
@@ -15,6 +16,7 @@ pub mod output;
 pub mod peer;
 pub mod record;
 pub mod run;
+pub mod send;
 pub mod sink;
 pub mod source;
 pub mod spec;

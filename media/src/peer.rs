@@ -26,6 +26,8 @@ pub struct Sending<'a> {
     pub bitrate: Bitrate,
     /// The shared encoder, which then follows the slowest viewer.
     pub encoder: Option<&'a Encoder>,
+    /// Which connection of its account it is: with a name, its peer id stays.
+    pub instance: Option<&'a str>,
     /// What others see of this producer.
     pub meta: gst::Structure,
 }
@@ -47,6 +49,7 @@ pub enum Target {
 /// `webrtcsink`, registered with the signaller as soon as picture and sound flow.
 pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Signaller) {
     let signaller = signaller(server, WebRTCSignallerRole::Producer);
+    signaller.set_property("instance", sending.instance);
     let sink = BaseWebRTCSink::with_signaller(signaller.clone().upcast::<Signallable>());
     sink.set_property("video-caps", gst::Caps::new_empty_simple(sending.codec.caps_name()));
     sink.set_property("audio-caps", gst::Caps::new_empty_simple("audio/x-opus"));
@@ -115,6 +118,7 @@ fn signaller(server: &ServerArgs, role: WebRTCSignallerRole) -> Signaller {
     let signaller = Signaller::new(role);
     signaller.set_property("uri", server.server.as_str());
     signaller.set_property("cafile", server.ca.as_deref().map(path_text));
+    signaller.set_property("token-file", server.token_file.as_deref().map(path_text));
     report(&signaller);
     signaller
 }

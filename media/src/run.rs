@@ -18,6 +18,10 @@ const STOP_MESSAGE: &str = "intercom-stop";
 /// The message on the bus that a SIGHUP makes.
 const RELOAD_MESSAGE: &str = "intercom-reload";
 
+/// The message on the bus that says that something failed in another thread; its field is the
+/// reason.
+const FAULT_MESSAGE: &str = "intercom-failed";
+
 /// The message on the bus that a pipeline makes that did not start and does not say why.
 const FAILED_MESSAGE: &str = "intercom-not-started";
 
@@ -84,6 +88,20 @@ pub fn run(
     stop(pipeline);
     let outcome = end.outcome.borrow_mut().take();
     outcome.unwrap_or(Ok(()))
+}
+
+/// Says on an element's bus that something failed; from any thread.
+pub fn fail(element: &impl IsA<gst::Element>, reason: &str) {
+    let reason = gst::Structure::builder(FAULT_MESSAGE).field("reason", reason).build();
+    if element.post_message(gst::message::Application::new(reason)).is_err() {
+        tracing::debug!("the pipeline is gone already");
+    }
+}
+
+/// The reason in a message of [`fail`].
+pub fn fault(message: &gst::message::Application) -> Option<String> {
+    let structure = message.structure().filter(|structure| structure.has_name(FAULT_MESSAGE))?;
+    structure.get("reason").ok()
 }
 
 /// What ended a run.

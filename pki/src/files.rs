@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use nix::libc::O_NOFOLLOW;
 use nix::unistd::geteuid;
 
 /// Nobody's certificate is larger; a device file has no end.
@@ -46,6 +47,17 @@ impl Files {
             next_key: dir.join("ca-next.key"),
             old_key: dir.join("ca-old.key"),
         }
+    }
+
+    /// Whether a path, however it is written, is that of one of them.
+    pub(crate) fn have(&self, path: &Path) -> bool {
+        let Self { dir, ca, ca_key, server, server_key, next_key, old_key } = self;
+        let is_here = || match (parent(path).canonicalize(), dir.canonicalize()) {
+            (Ok(parent), Ok(dir)) => parent == dir,
+            _ => false,
+        };
+        let ours = [ca, ca_key, server, server_key, next_key, old_key];
+        ours.iter().any(|own| own.file_name() == path.file_name()) && is_here()
     }
 }
 
@@ -121,9 +133,16 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 
 /// Waits until nobody else writes in the directory; the kernel lets go with the file, also of one
 /// who was killed. `None` if the directory may not be written in.
+///
+/// Root may be at work in a service's directory, where the service must not be able to lead it to a
+/// file elsewhere by a link.
 pub(crate) fn lock(dir: &Path) -> Option<File> {
     let mut options = File::options();
-    let file = options.create(true).append(true).mode(0o600).open(dir.join(LOCK)).ok()?;
+    options.create(true).append(true).mode(0o600).custom_flags(O_NOFOLLOW);
+    let file = options.open(dir.join(LOCK)).ok()?;
+    if file.metadata().ok()?.nlink() != 1 {
+        return None;
+    }
     give_to_owner_of(dir, &file).ok()?;
     file.lock().ok()?;
     Some(file)
@@ -194,6 +213,20 @@ mod tests {
         assert_eq!(read(&path).unwrap().as_deref(), Some("third"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn nobody_is_led_elsewhere_by_the_name_of_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let (elsewhere, name) = (dir.path().join("elsewhere"), dir.path().join(LOCK));
+        fs::write(&elsewhere, "").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &name).unwrap();
+        assert!(lock(dir.path()).is_none(), "a symbolic link");
+        fs::remove_file(&name).unwrap();
+        fs::hard_link(&elsewhere, &name).unwrap();
+        assert!(lock(dir.path()).is_none(), "a hard link");
+        fs::remove_file(&name).unwrap();
+        assert!(lock(dir.path()).is_some());
     }
 
     #[test]

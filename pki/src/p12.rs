@@ -34,15 +34,20 @@ pub enum Encryption {
 ///
 /// # Errors
 ///
-/// There is no certificate, its key is another, or the file cannot be written.
+/// There is no certificate, its key is another, or the file cannot be written or is one of the
+/// directory's own.
 pub fn write_p12(
     dir: &Path,
     out: &Path,
     password: &str,
     encryption: Encryption,
 ) -> Result<Leaf, P12Error> {
+    let files = Files::of(dir);
+    if files.have(out) {
+        return Err(P12Error::Own(out.to_owned()));
+    }
     let _lock = files::lock(dir);
-    let (leaf, store) = store(&Files::of(dir))?;
+    let (leaf, store) = store(&files)?;
     let bytes = encrypt(&store, password, encryption)?;
     files::write(out, &bytes, Readable::Owner, Existing::Replace)
         .map_err(|source| P12Error::Write { path: out.to_owned(), source })?;
@@ -92,6 +97,8 @@ pub enum P12Error {
     NoServer(PathBuf),
     #[error("{} is not the key of {}: put it back, or issue with `intercom-pki renew`", .0.display(), .1.display())]
     NoKey(PathBuf, PathBuf),
+    #[error("{} is a file of the CA: give another one with --out", .0.display())]
+    Own(PathBuf),
     #[error(transparent)]
     Certificate(#[from] CertificateError),
     #[error(transparent)]

@@ -7,9 +7,7 @@ use std::{
 };
 
 use gst::{glib, prelude::*};
-use intercom_media::{cli, notify, stats::Meter};
-
-use crate::pipeline::Parts;
+use intercom_media::{cli, notify, send::Sender, stats::Meter};
 
 /// The state that is told. Clones are the same.
 #[derive(Clone, Debug)]
@@ -31,20 +29,20 @@ struct State {
 }
 
 impl Status {
-    /// Follows the signaller and the sink.
-    pub(crate) fn follow(parts: &Parts, name: &str) -> Self {
+    /// Follows the sink and its connection.
+    pub(crate) fn follow(sender: &Sender, name: &str) -> Self {
         let status = Self { name: name.into(), meter: Meter::default(), state: Arc::default() };
-        if let Some(pad) = &parts.heartbeat {
+        if let Some(pad) = &sender.heartbeat {
             status.meter.count(true, pad);
         }
         let registered = status.clone();
-        parts.signaller.connect("connected", false, move |values| {
+        sender.signaller.connect("connected", false, move |values| {
             registered.on_air(text(values.get(1)));
             None
         });
         for (signal, comes) in [("consumer-added", true), ("consumer-removed", false)] {
             let status = status.clone();
-            parts.sink.connect(signal, false, move |values| {
+            sender.sink.connect(signal, false, move |values| {
                 status.viewer(text(values.get(1)), comes);
                 None
             });

@@ -24,6 +24,9 @@ pub enum ClientMessage<'a> {
         /// One installation of an account: its peer id stays the same.
         #[serde(skip_serializing_if = "Option::is_none")]
         instance: Option<Cow<'a, str>>,
+        /// Whether somebody is there who can answer a call.
+        #[serde(skip_serializing_if = "is_true")]
+        calls: bool,
         /// How it proves that.
         #[serde(flatten, skip_serializing_if = "Proof::is_none")]
         proof: Proof<'a>,
@@ -476,9 +479,11 @@ impl<'a> Tagged<'a, FromClient<'a>> {
         let fields: Fields<'a> = serde_json::from_str(text)?;
         let id = id(fields.id)?;
         let message = match &*fields.kind {
-            "hello" => {
-                ClientMessage::Hello { instance: fields.instance.clone(), proof: fields.proof()? }
-            }
+            "hello" => ClientMessage::Hello {
+                instance: fields.instance.clone(),
+                calls: fields.calls.unwrap_or(true),
+                proof: fields.proof()?,
+            },
             "ack" => ClientMessage::Ack { received: need(fields.received, "received")? },
             "listAccounts" => ClientMessage::ListAccounts,
             "offerCall" => ClientMessage::OfferCall {
@@ -634,6 +639,7 @@ struct Fields<'a> {
     #[serde(borrow, default, deserialize_with = "gst::borrowed")]
     peer_id: Option<Cow<'a, str>>,
     accept: Option<bool>,
+    calls: Option<bool>,
     #[serde(borrow)]
     reason: Option<&'a RawValue>,
 }
@@ -681,6 +687,10 @@ fn need<T>(field: Option<T>, name: &'static str) -> Result<T, ParseError> {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 fn print(message: &impl Serialize, id: Option<&RawValue>) -> String {

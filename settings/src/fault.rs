@@ -1,6 +1,5 @@
 //! What is wrong with the settings, and how it is said: one line, whatever clap has to say.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -56,7 +55,7 @@ fn one_line(error: &clap::Error) -> String {
     let report = error.to_string();
     let body = report.split("\n\nUsage:").next().unwrap_or_default();
     let body = body.split("\n\nFor more information").next().unwrap_or_default();
-    fit_for_a_line(&body.trim_start_matches("error: ").replace("\n\n  tip: ", "; "))
+    fit_for_a_line(error, &body.trim_start_matches("error: ").replace("\n\n  tip: ", "; "))
 }
 
 /// Why a flag's parser does not take a value; without the flag, for those who did not use it.
@@ -77,30 +76,32 @@ pub(crate) fn refusal(error: &clap::Error) -> String {
                 }
                 _ => String::new(),
             };
-            fit_for_a_line(&(value + &why))
+            fit_for_a_line(error, &(value + &why))
         }
         _ => one_line(error),
     }
 }
 
-fn fit_for_a_line(text: &str) -> String {
-    text.split_whitespace().map(without_login).collect::<Vec<_>>().join(" ")
+/// A text about a mistake as one line, which may end in a log: whatever of it was given is repeated
+/// without the user and password of an address.
+fn fit_for_a_line(error: &clap::Error, text: &str) -> String {
+    let given = error.context().filter_map(|(_, value)| match value {
+        ContextValue::String(given) => Some(given),
+        _ => None,
+    });
+    let text = given.fold(text.to_owned(), |text, given| match without_login(given) {
+        Some(safe) => text.replace(given, &safe).replace(&*given.escape_debug().to_string(), &safe),
+        None => text,
+    });
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A word without the user and password of an address in it: the line may end in a log.
-fn without_login(word: &str) -> Cow<'_, str> {
-    let (scheme, rest, end) = match (word.split_once("://"), word.split_once(':')) {
-        (Some((_, rest)), _) => {
-            (&word[..word.len() - rest.len()], rest, rest.find(['/', '?', '#']))
-        }
-        // A slash too few.
-        (None, Some((_, rest))) => (&word[..word.len() - rest.len()], rest, None),
-        (None, None) => return word.into(),
-    };
-    match rest[..end.unwrap_or(rest.len())].rfind('@') {
-        Some(at) => format!("{scheme}…{}", &rest[at..]).into(),
-        None => word.into(),
-    }
+/// `None` if there is no login in it. A password may hold any character if its owner did not know
+/// that some must be written as `%…`; so all up to the last `@` may be one.
+fn without_login(given: &str) -> Option<String> {
+    let end = given.rfind('@')?;
+    let start = given.find("://").map(|at| at + 3).or_else(|| given.find(':').map(|at| at + 1))?;
+    (start <= end).then(|| format!("{}…{}", &given[..start], &given[end..]))
 }
 
 #[cfg(test)]
@@ -127,10 +128,18 @@ mod tests {
 
     #[test]
     fn nobody_reads_a_password() {
-        let line = Fault::from(mistake("--one=rtps://eye:secret@cam/a@b")).to_string();
-        assert!(line.contains("'rtps://…@cam/a@b'") && !line.contains("secret"), "{line}");
-        let line = Fault::from(mistake("--one=rtsp:/eye:secret@cam")).to_string();
-        assert!(line.contains("'rtsp:…@cam'") && !line.contains("secret"), "{line}");
+        for (given, said) in [
+            ("--one=rtps://eye:secret@cam/a", "'rtps://…@cam/a'"),
+            ("--one=rtsp:/eye:secret@cam", "'rtsp:…@cam'"),
+            ("--one=rtsp://eye:my/secret#1@cam", "'rtsp://…@cam'"),
+            ("--one=rtsp://eye:my \"secret\"@cam", "'rtsp://…@cam'"),
+            ("rtsp://eye:secret@cam", "'rtsp://…@cam'"),
+        ] {
+            let error = mistake(given);
+            let lines = [refusal(&error), Fault::from(error).to_string()];
+            assert!(lines[1].contains(said), "{lines:?}");
+            assert!(lines.iter().all(|line| !line.contains("secret")), "{lines:?}");
+        }
     }
 
     #[test]

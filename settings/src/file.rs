@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,13 @@ pub(crate) fn find(
         .into_iter()
         .flatten()
         .map(|dir| dir.join("gst-intercom").join(name(program)))
-        .find(|file| file.exists())
+        .find(|file| is_there(file))
+}
+
+/// What cannot be looked at counts as well: it must not be passed over in silence.
+fn is_there(file: &Path) -> bool {
+    let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory];
+    file.symlink_metadata().map_or_else(|error| !absent.contains(&error.kind()), |_| true)
 }
 
 /// What a file says, in its order.

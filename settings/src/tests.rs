@@ -193,6 +193,9 @@ fn a_file_is_found_where_the_user_keeps_settings() {
     let world = world.variable("XDG_CONFIG_HOME", home);
     assert_eq!(world.thing("").name.unwrap(), "found");
     assert_eq!(world.thing("--config /dev/null").name, None);
+    fs::remove_file(dir.join("thing.toml")).unwrap();
+    std::os::unix::fs::symlink("gone.toml", dir.join("thing.toml")).unwrap();
+    assert!(world.fault("").contains("thing.toml: cannot be read: No such"), "a dead link");
     let world = world.file("name = 'named'");
     assert_eq!(world.thing("").name.unwrap(), "named");
 }

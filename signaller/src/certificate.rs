@@ -14,6 +14,7 @@ use arc_swap::ArcSwapOption;
 use intercom_pki::{Change, EnsureError, Host, IpRange, Other};
 use rustls::ServerConfig;
 use rustls::sign::CertifiedKey;
+use tokio::task::JoinError;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
@@ -43,6 +44,9 @@ pub enum CertificateError {
     /// The TLS library.
     #[error("cannot set up TLS: {0}")]
     Library(#[from] rustls::Error),
+    /// It was not read to its end.
+    #[error("nobody looks after the certificate any more: {0}")]
+    Ended(#[from] JoinError),
 }
 
 #[derive(Debug)]

@@ -121,6 +121,8 @@ struct Desk {
     closed: oneshot::Receiver<CloseReason>,
     dialect: Dialect,
     ticks: Ticks,
+    /// To be said before anything that the hub has to say.
+    greeting: Option<Message>,
 }
 
 /// What reader and writer know of each other.
@@ -162,8 +164,8 @@ where
             Ok(Desk::new(membership, Dialect::intercom(me), 0))
         }
         Ok(Admitted::Back { membership, me, heard, words }) => {
-            sink.send(Message::text(words)).await.map_err(|_| End::Lost)?;
-            Ok(Desk::new(*membership, Dialect::intercom(me), heard))
+            let desk = Desk::new(*membership, Dialect::intercom(me), heard);
+            Ok(Desk { greeting: Some(Message::text(words)), ..desk })
         }
         Err(words) => {
             sink.send(Message::text(words)).await.map_err(|_| End::Lost)?;
@@ -182,11 +184,11 @@ async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Desk { socket, mut inbox, closed, dialect, ticks } = desk;
+    let Desk { socket, mut inbox, closed, dialect, ticks, greeting } = desk;
     let end = tokio::select! {
         biased;
         reason = closed => reason.map_or(End::Lost, End::Told),
-        end = write(sink, &mut inbox, &dialect, &ticks, timing) => end,
+        end = write(sink, greeting, &mut inbox, &dialect, &ticks, timing) => end,
         end = read(stream, socket, hub, &dialect, &ticks) => end,
     };
     // Others are told before this one has taken its leave.
@@ -212,7 +214,7 @@ impl Desk {
             acknowledged: AtomicU64::new(heard),
             ..Ticks::default()
         };
-        Self { socket, inbox, closed, dialect, ticks }
+        Self { socket, inbox, closed, dialect, ticks, greeting: None }
     }
 }
 
@@ -383,6 +385,7 @@ where
 
 async fn write<S>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    mut greeting: Option<Message>,
     inbox: &mut Inbox,
     dialect: &Dialect,
     ticks: &Ticks,
@@ -397,6 +400,7 @@ where
     loop {
         let first = tokio::select! {
             biased;
+            Some(words) = async { greeting.take() } => words,
             () = &mut next_ping => {
                 if !ticks.heard.swap(false, Ordering::Relaxed) && pinged {
                     return End::Silent;

@@ -235,11 +235,11 @@ impl Gate {
 impl Visitor {
     /// Works on the first message; the error is what is answered to it.
     pub(crate) async fn hello(self, text: &str, hub: &HubHandle) -> Result<Admitted, String> {
-        let Hello { instance, proof, tag } =
+        let Hello { instance, calls, proof, tag } =
             hello(text).map_err(|fault| refused("noHello", &fault, None))?;
         let answer = match proof {
             Proof::Resume(token) => self.back(&token, hub).await,
-            proof => self.enter(proof, instance.as_deref()).await,
+            proof => self.enter(proof, instance.as_deref(), calls).await,
         };
         answer.map_err(|NotAdmitted { code, words, .. }| {
             info!(remote = %self.remote, code, "not admitted: {words}");
@@ -247,7 +247,12 @@ impl Visitor {
         })
     }
 
-    async fn enter(&self, proof: Proof<'_>, own: Option<&str>) -> Result<Admitted, NotAdmitted> {
+    async fn enter(
+        &self,
+        proof: Proof<'_>,
+        own: Option<&str>,
+        calls: bool,
+    ) -> Result<Admitted, NotAdmitted> {
         let instance = parse(own.or(self.instance.as_deref()))?;
         let login = match proof {
             Proof::Login(Password { name, password }) => {
@@ -267,7 +272,7 @@ impl Visitor {
             Proof::None | Proof::Resume(_) => match &self.proven {
                 Proven::Account(login) => login.clone(),
                 Proven::Guest(access) => {
-                    let identity = Identity { calls: true, ..Identity::guest(*access) };
+                    let identity = Identity { calls, ..Identity::guest(*access) };
                     let me = self.gate.me(None, None);
                     return Ok(Admitted::New { identity, me, resume: None });
                 }
@@ -276,23 +281,25 @@ impl Visitor {
                 }
             },
         };
-        self.admit(login, instance).await
+        self.admit(login, instance, calls).await
     }
 
     async fn admit(
         &self,
         login: Login,
         instance: Option<Instance>,
+        calls: bool,
     ) -> Result<Admitted, NotAdmitted> {
         let peer = self.gate.peer_id(&login.account, instance.as_ref()).await?;
         // Without an instance it is known for as long as it comes back.
         let peer = peer.unwrap_or_else(|| PeerId::from(&*Uuid::new_v4().to_string()));
         let Login { account, credential, .. } = login.clone();
-        let resume = Resume { account: Some(account), credential, peer: peer.clone(), instance };
-        let (resume, token) = self.gate.store.create_resume(&resume).await?;
-        let identity = returning(login.account.clone(), login.credential, peer);
+        let account = Some(account);
+        let resume = Resume { account, credential, peer, instance, calls };
+        let (id, token) = self.gate.store.create_resume(&resume).await?;
+        let identity = returning(resume);
         let me = self.gate.me(Some(login), Some(token));
-        Ok(Admitted::New { identity, me, resume: Some(resume) })
+        Ok(Admitted::New { identity, me, resume: Some(id) })
     }
 
     /// The connection whose token this is goes on with this socket.
@@ -323,13 +330,9 @@ impl Visitor {
 }
 
 /// As whom a client comes in that can come back.
-pub(crate) fn returning(
-    account: AccountName,
-    credential: Option<CredentialId>,
-    peer: PeerId,
-) -> Identity {
-    let peer = Some(peer);
-    Identity { peer, credential, calls: true, resumes: true, ..Identity::account(account) }
+pub(crate) fn returning(known: Resume) -> Identity {
+    let Resume { account, credential, peer, calls, .. } = known;
+    Identity { account, access: Access::Full, peer: Some(peer), credential, calls, resumes: true }
 }
 
 impl Drop for Place {

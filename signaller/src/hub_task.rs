@@ -313,6 +313,17 @@ struct Connection {
     resume: Option<ResumeId>,
     /// It came back, and has not said yet that it has its newest token.
     is_fresh: bool,
+    /// Both ends were to count anew, and nothing was heard of it since: perhaps it does not know.
+    anew: Option<Anew>,
+}
+
+/// Why both ends count anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Anew {
+    /// Too much was lost.
+    Loss,
+    /// The server was started.
+    Start,
 }
 
 impl HubTask {
@@ -409,6 +420,7 @@ impl HubTask {
             return;
         };
         connection.heard += 1;
+        connection.anew = None;
         if let Some(request) = request {
             self.handle(Input::Request { conn, request, tag });
         }
@@ -425,12 +437,17 @@ impl HubTask {
         let connection = self.connections.get_mut(&conn)?;
         connection.number = number;
         connection.is_fresh = true;
-        let restarted = connection.outbox.is_forgetful();
+        let before = connection.anew.take();
+        let is_start = connection.outbox.is_forgetful() || before == Some(Anew::Start);
+        if before.is_some() {
+            connection.outbox.forget();
+        }
         let reset = connection.outbox.plug(line, received);
         if reset {
             connection.heard = 0;
+            connection.anew = Some(if is_start { Anew::Start } else { Anew::Loss });
         }
-        let back = Back { heard: connection.heard, reset, restarted };
+        let back = Back { heard: connection.heard, reset, restarted: is_start };
         self.handle(Input::Resumed { conn, reset });
         Some((conn, back))
     }
@@ -441,6 +458,7 @@ impl HubTask {
         }
         let Some(connection) = self.connections.get_mut(&socket.conn) else { return };
         connection.outbox.acknowledge(received);
+        connection.anew = None;
         if let (Some(resume), true) = (connection.resume, connection.is_fresh) {
             connection.is_fresh = false;
             (self.keeper)(Entry::Acknowledged(resume));
@@ -534,7 +552,7 @@ impl HubTask {
 
 impl Connection {
     fn new(outbox: Outbox, number: u64, resume: Option<ResumeId>) -> Self {
-        Self { outbox, number, heard: 0, resume, is_fresh: false }
+        Self { outbox, number, heard: 0, resume, is_fresh: false, anew: None }
     }
 }
 

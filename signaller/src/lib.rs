@@ -189,8 +189,10 @@ impl Server {
     ///
     /// # Errors
     /// What is there now cannot be used. The server goes on with what it has.
-    pub fn reload_certificate(&self) -> Result<(), CertificateError> {
-        self.certificate.reload()
+    pub async fn reload_certificate(&self) -> Result<(), CertificateError> {
+        let certificate = Arc::clone(&self.certificate);
+        // It waits for whoever else writes in the directory; nobody's messages are to wait with it.
+        tokio::task::spawn_blocking(move || certificate.reload()).await?
     }
 
     /// Takes over what can change while peers are connected: who may connect, and how many. Whoever
@@ -284,8 +286,7 @@ async fn start_hub(
     let calls = store.open_calls().await?.into_iter().map(Input::Restored);
     let inputs = accounts.into_iter().map(Input::AccountChanged).chain(calls).collect();
     let resumes = store.resumes().await?.into_iter().filter_map(|(resume, known)| {
-        let identity = gate::returning(known.account?, known.credential, known.peer);
-        Some(Remembered { identity, resume })
+        known.account.is_some().then(|| Remembered { identity: gate::returning(known), resume })
     });
     let begin = Begin { inputs, remembered: resumes.collect() };
     let keeper = store.clone();

@@ -85,6 +85,13 @@ impl Outbox {
         Self { line: None, backlog: Some(backlog) }
     }
 
+    /// What was sent before is not to count any more.
+    pub(crate) fn forget(&mut self) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.is_whole = false;
+        }
+    }
+
     /// Whether nothing is known of what was sent before.
     pub(crate) fn is_forgetful(&self) -> bool {
         self.backlog.as_ref().is_some_and(|backlog| !backlog.is_whole)

@@ -94,7 +94,7 @@ async fn serve(config: Config, mut settings: Settings, log: Log) -> Result<(), R
                     break;
                 }
                 manager.reloading();
-                reload(&server, &mut settings, &log);
+                reload(&server, &mut settings, &log).await;
                 manager.ready();
             }
             () = next(&mut ticks) => {
@@ -128,12 +128,12 @@ impl Signals {
 }
 
 /// Whatever cannot be used changes nothing. Nobody loses a connection.
-fn reload(server: &Server, settings: &mut Settings, log: &Log) {
+async fn reload(server: &Server, settings: &mut Settings, log: &Log) {
     settings.reload(configure, |(config, filter)| {
         server.apply(&config);
         log.follow(&filter);
     });
-    if let Err(error) = server.reload_certificate() {
+    if let Err(error) = server.reload_certificate().await {
         error!("the certificate stays as it is: {error}");
     }
 }

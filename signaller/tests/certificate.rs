@@ -41,13 +41,31 @@ async fn connections_live_through_a_reload_and_new_ones_see_the_new_certificate(
     let before = server.leaf().await;
     let mut door = server.producer("door").await;
     let mut phone = Client::open(server.tls().await, "/", &[]).await.unwrap();
-    server.server.reload_certificate().unwrap();
+    server.server.reload_certificate().await.unwrap();
     assert_eq!(server.leaf().await, before, "there was nothing to do");
     fs::remove_file(server.data.path().join("pki/server.pem")).unwrap();
-    server.server.reload_certificate().unwrap();
+    server.server.reload_certificate().await.unwrap();
     let after = server.leaf().await;
     assert_ne!(after, before);
     phone.start_session(&mut door).await;
+}
+
+#[tokio::test]
+async fn nobody_waits_while_somebody_else_writes_in_the_directory() {
+    let server = Stranger::start().await;
+    let (mut door, mut phone) = (server.producer("door").await, server.client().await);
+    let lock = fs::File::open(server.data.path().join("pki/.lock")).unwrap();
+    lock.lock().unwrap();
+    let reload = server.server.reload_certificate();
+    let talk = phone.start_session(&mut door);
+    let mut reload = std::pin::pin!(reload);
+    tokio::select! {
+        biased;
+        _ = reload.as_mut() => panic!("it does not wait for the lock"),
+        _ = talk => {}
+    }
+    lock.unlock().unwrap();
+    reload.await.unwrap();
 }
 
 #[tokio::test]
@@ -66,7 +84,7 @@ async fn a_ca_that_has_gone_is_not_made_anew_behind_everybodys_back() {
     let before = server.leaf().await;
     let (pki, away) = (server.data.path().join("pki"), server.data.path().join("away"));
     fs::rename(&pki, &away).unwrap();
-    let error = server.server.reload_certificate().unwrap_err().to_string();
+    let error = server.server.reload_certificate().await.unwrap_err().to_string();
     assert!(error.contains("there is no") && error.contains("ca.pem"), "{error}");
     assert!(!pki.exists());
     fs::rename(&away, &pki).unwrap();
@@ -93,7 +111,7 @@ async fn files_from_elsewhere_are_followed_and_broken_ones_are_not() {
     let foreign = fs::read(elsewhere.path().join("server.pem")).unwrap();
     for (bad, part) in [(&b"garbage"[..], "holds no certificate"), (&foreign, "does not belong")] {
         fs::write(&cert, bad).unwrap();
-        let error = server.server.reload_certificate().unwrap_err().to_string();
+        let error = server.server.reload_certificate().await.unwrap_err().to_string();
         assert!(error.contains(part) && !error.contains('\n'), "{error}");
         assert_eq!(server.leaf().await, before);
     }
@@ -114,14 +132,14 @@ async fn a_rotation_reaches_those_who_ask_while_the_server_runs() {
     let profiles = async || fetch("/ca.mobileconfig").await.matches("security.root").count();
 
     rotation::begin(&dir, Next::default()).unwrap();
-    server.server.reload_certificate().unwrap();
+    server.server.reload_certificate().await.unwrap();
     assert_eq!(server.leaf().await, before, "the old CA still signs");
     assert_eq!(fetch("/ca.pem").await.matches("BEGIN CERTIFICATE").count(), 2);
     assert!(fetch("/ca-next.crt").await.starts_with("HTTP/1.1 200"));
     assert_eq!(profiles().await, 2);
 
     rotation::finish(&dir).unwrap();
-    server.server.reload_certificate().unwrap();
+    server.server.reload_certificate().await.unwrap();
     assert_ne!(server.leaf().await, before);
     assert_eq!(profiles().await, 1, "nobody new needs the old one");
 }

@@ -53,6 +53,15 @@ async fn new_account(server: &Stranger, name: &str) -> Person {
         .await
 }
 
+/// Another server in the place of one that stops.
+async fn start_anew(server: Stranger) -> Stranger {
+    let Stranger { server: first, data } = server;
+    first.stop().await;
+    let mut config: Config = common::config(&data);
+    config.anonymous = Level::Deny;
+    Stranger { server: Server::start(config).await.unwrap(), data }
+}
+
 fn login(name: &str) -> Value {
     json!({"login": {"name": name, "password": PASSWORD}})
 }
@@ -329,15 +338,11 @@ async fn a_call_outlives_the_server() {
     let mut ann = new_account(&server, "ann").await;
     let mut bob = new_account(&server, "bob").await;
     let call = call(&mut ann, &mut bob, "bob").await;
-    let Stranger { server: first, data } = server;
-    first.stop().await;
+    let server = start_anew(server).await;
     assert_eq!(ann.client.closed().await.0, 1001);
-
-    let mut config: Config = common::config(&data);
-    config.anonymous = Level::Deny;
-    let server = Stranger { server: Server::start(config).await.unwrap(), data };
     let (mut ann, resumed) = ann.come_back(&server).await;
     assert_eq!((&resumed["reset"], &resumed["received"]), (&json!(true), &json!(0)));
+    assert_eq!(resumed["restarted"], true);
     let snapshot = ann.hear("snapshot").await;
     assert_eq!(snapshot["call"]["callId"], call);
     assert_eq!(snapshot["call"]["connected"], false);
@@ -349,6 +354,48 @@ async fn a_call_outlives_the_server() {
     // It is not there again after another start.
     ann.say(json!({"type": "offerCall", "to": "bob", "media": {}})).await;
     bob.hear("incomingCall").await;
+}
+
+#[tokio::test]
+async fn a_new_beginning_that_was_not_heard_of_is_one_still() {
+    let server = open_house().await;
+    let mut ann = new_account(&server, "ann").await;
+    ann.say(json!({"type": "list"})).await;
+    ann.hear("list").await;
+    let server = start_anew(server).await;
+    let resume = json!({"resume": {"resumeToken": ann.resume_token, "received": 1}});
+    for _ in 0..2 {
+        let resumed = hello(&mut socket(&server).await, resume.clone()).await;
+        assert_eq!((&resumed["reset"], &resumed["restarted"]), (&json!(true), &json!(true)));
+    }
+    let mut ann = ann.come_back(&server).await.0;
+    ann.hear("snapshot").await;
+    ann.say(json!({"type": "list"})).await;
+    ann.hear("list").await;
+    assert_eq!(ann.come_back(&server).await.1.get("reset"), None);
+}
+
+#[tokio::test]
+async fn where_nobody_can_answer_nothing_rings() {
+    let server = open_house().await;
+    let ann = new_account(&server, "ann").await;
+    let mut door = new_account(&server, "door").await;
+    let mut proof = login("door");
+    proof["instance"] = json!("camera");
+    proof["calls"] = json!(false);
+    let camera = enter(&server, proof).await;
+    door.say(json!({"type": "logout"})).await;
+    door.client.closed().await;
+    let (mut camera, server) = (camera, start_anew(server).await);
+    camera.client.closed().await;
+    let (camera, _) = camera.come_back(&server).await;
+    let (mut ann, _) = ann.come_back(&server).await;
+    let snapshot = ann.hear("snapshot").await;
+    let door = json!({"name": "door", "kind": "user", "status": "available", "callable": false});
+    assert_eq!(snapshot["accounts"], json!([door]));
+    ann.say(json!({"type": "offerCall", "to": "door", "media": {}})).await;
+    assert_eq!(ann.error().await, "notCallable");
+    drop(camera);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("intercom-client", &["intercom-protocol"]),
     ("gst-plugin-intercom", &["intercom-client", "intercom-protocol"]),
-    ("intercom-media", &["gst-plugin-intercom", "intercom-settings"]),
+    ("intercom-media", &["intercom-client", "gst-plugin-intercom", "intercom-settings"]),
     (
         "intercom-producer",
         &["intercom-media", "intercom-client", "gst-plugin-intercom", "intercom-settings"],

@@ -107,6 +107,7 @@ fn dir_with_ca() -> TempDir {
     let dir = TempDir::new().unwrap();
     let ca = root().join("gst-plugins/tests/data/certificate.pem");
     fs::copy(ca, dir.path().join("ca.pem")).unwrap();
+    fs::write(dir.path().join("door.token"), "ict_0").unwrap();
     dir
 }
 

@@ -17,7 +17,7 @@ use gst_webrtc::{WebRTCSDPType, WebRTCSessionDescription};
 use gstrswebrtc::signaller::prelude::*;
 use gstrswebrtc::signaller::{Signallable, WebRTCSignallerRole};
 use intercom_client::{
-    Client, Config, Driver, EndReason, Event, Events, PeerId, PermanentError, Private, Role,
+    Client, Config, Driver, EndReason, Event, Events, Login, PeerId, PermanentError, Private, Role,
     SdpKind, SessionId, Target, Trust,
 };
 
@@ -38,6 +38,8 @@ const DEFAULT_NEGOTIATION_TIMEOUT: u32 = 12_000;
 pub struct Signaller {
     #[property(name = "uri", type = String, get, set, member = uri)]
     #[property(name = "cafile", type = Option<String>, get, set, member = cafile, nullable)]
+    #[property(name = "token-file", type = Option<String>, get, set, member = token_file, nullable)]
+    #[property(name = "instance", type = Option<String>, get, set, member = instance, nullable)]
     #[property(name = "role", type = WebRTCSignallerRole, get, set, member = role,
         builder(WebRTCSignallerRole::Consumer))]
     #[property(name = "producer-peer-id", type = Option<String>, get, set,
@@ -65,6 +67,8 @@ pub struct Signaller {
 struct Settings {
     uri: String,
     cafile: Option<String>,
+    token_file: Option<String>,
+    instance: Option<String>,
     role: WebRTCSignallerRole,
     producer_peer_id: Option<String>,
     producer_name: Option<String>,
@@ -78,6 +82,8 @@ impl Default for Settings {
         Self {
             uri: DEFAULT_URI.to_owned(),
             cafile: None,
+            token_file: None,
+            instance: None,
             role: WebRTCSignallerRole::Consumer,
             producer_peer_id: None,
             producer_name: None,
@@ -221,7 +227,11 @@ impl Signaller {
         let meta = self.obj().emit_by_name::<Option<gst::Structure>>("request-meta", &[]);
         let settings = lock(&self.settings);
         let role = settings.role()?;
+        let login = settings.token_file.as_ref().map(|path| Login::token_file(path.as_ref()));
+        let instance = settings.instance.as_ref().map(|name| name.parse());
         Ok(Config {
+            login: login.transpose()?.unwrap_or_default(),
+            instance: instance.transpose()?,
             trust: settings
                 .cafile
                 .as_ref()

@@ -23,6 +23,8 @@ glib::wrapper! {
     /// # Properties
     /// * `uri`: `ws://` or `wss://` address of the server.
     /// * `cafile`: PEM file of the authorities that count; without it, the system's.
+    /// * `token-file`: its first line is the token to log in with; without it, a guest.
+    /// * `instance`: which installation of the account it is; with a name, its peer id stays.
     /// * `role`: consumer, producer or listener.
     /// * `producer-peer-id`, `producer-name`: which producer a consumer wants; the id comes first.
     /// * `connect-to-first-producer`: without these two, take whichever is there (the default), or
@@ -33,7 +35,7 @@ glib::wrapper! {
     /// * `client-id`: our peer id, `NULL` while there is no connection.
     ///
     /// # Signals, besides the interface's
-    /// * `connected(peer-id)`: registered; again after each reconnect.
+    /// * `connected(peer-id)`: registered, and a producer taken; again after each reconnect.
     /// * `disconnected(reason, retry-ms)`: the next attempt comes by itself.
     /// * `refused(details)`: the server refused a request; nothing has ended.
     /// * `session-failed(session-id, code, text)`: before `session-ended`, when the reason is a

@@ -7,7 +7,8 @@ mod describe;
 mod trust;
 
 use std::fmt::Write;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,9 @@ use intercom_pki::{
 use thiserror::Error;
 
 use trust::Trust;
+
+/// Nobody's password is longer; a device file has no end.
+const MAX_PASSWORD_LEN: u64 = 4096;
 
 /// The custom CA of an intercom: browsers and phones trust it once.
 #[derive(Debug, Parser)]
@@ -243,11 +247,20 @@ fn p12(args: &P12) -> Result<Output, CliError> {
 
 /// The first line; what editors and `echo` add behind it is not part of a password.
 fn read_password(file: &Path) -> Result<String, CliError> {
-    let is_stdin = file == Path::new("-");
-    let text =
-        if is_stdin { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(file) };
-    let text = text.map_err(|source| CliError::Password { file: file.to_owned(), source })?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    let line = match file {
+        stdin if stdin == Path::new("-") => first_line(io::stdin()),
+        file => File::open(file).and_then(first_line),
+    };
+    line.map_err(|source| CliError::Password { file: file.to_owned(), source })
+}
+
+fn first_line(from: impl Read) -> io::Result<String> {
+    let mut line = String::new();
+    let length = BufReader::new(from.take(MAX_PASSWORD_LEN)).read_line(&mut line)?;
+    if length as u64 == MAX_PASSWORD_LEN {
+        return Err(io::Error::other("it is too long"));
+    }
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn rotate(step: Rotate) -> Result<Output, CliError> {
@@ -363,7 +376,8 @@ impl CliError {
         match self {
             Self::NoCa(_) | Self::Init(InitError::Exists(_)) => 2,
             Self::Issue(IssueError::Outside { .. } | IssueError::Nothing) => 2,
-            Self::Renew(RenewError::NoServer(_)) | Self::P12(P12Error::NoServer(_)) => 2,
+            Self::Renew(RenewError::NoServer(_)) => 2,
+            Self::P12(P12Error::NoServer(_) | P12Error::Own(_)) => 2,
             Self::Password { .. } => 2,
             Self::Rotate(
                 RotateError::UnderWay

@@ -21,6 +21,11 @@ pub(crate) struct Gst {
 }
 
 impl Gst {
+    /// For a peer that knows the newest version without announcing it.
+    pub(super) fn newest() -> Self {
+        Self { v1_1: AtomicBool::new(true) }
+    }
+
     /// What a text message asks for; `None` when nothing is left for the hub to do.
     pub(crate) fn read(&self, text: &str) -> Option<Request> {
         match ClientMessage::parse(text) {

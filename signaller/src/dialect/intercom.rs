@@ -46,7 +46,7 @@ pub(crate) struct Intercom {
 
 impl Intercom {
     pub(super) fn new(me: Me) -> Self {
-        Self { gst: Gst::default(), me }
+        Self { gst: Gst::newest(), me }
     }
 
     /// What a text message says.
@@ -157,6 +157,7 @@ impl Intercom {
 #[derive(Debug)]
 pub(crate) struct Hello<'a> {
     pub(crate) instance: Option<Cow<'a, str>>,
+    pub(crate) calls: bool,
     pub(crate) proof: Proof<'a>,
     pub(crate) tag: Option<Text>,
 }
@@ -166,8 +167,8 @@ pub(crate) fn hello(text: &str) -> Result<Hello<'_>, String> {
     let Tagged { message, id } =
         Tagged::<FromClient<'_>>::parse(text).map_err(|fault| fault.to_string())?;
     match message {
-        FromClient::Intercom(ClientMessage::Hello { instance, proof }) => {
-            Ok(Hello { instance, proof, tag: id.map(|id| id.get().into()) })
+        FromClient::Intercom(ClientMessage::Hello { instance, calls, proof }) => {
+            Ok(Hello { instance, calls, proof, tag: id.map(|id| id.get().into()) })
         }
         _ => Err("the first message is hello".to_owned()),
     }

@@ -32,7 +32,7 @@ pub(crate) use history::{AuditEntry, CallEntry};
 pub use login::Registration;
 pub(crate) use login::{LoginError, RegisterError};
 pub(crate) use peers::Instance;
-pub(crate) use record::Actor;
+pub(crate) use record::{Action, Actor, Event};
 pub(crate) use resume::{Resume, ResumeId};
 pub(crate) use watch::Change;
 pub(crate) use words::{RIGHTS, kind, kind_word, reason_word, right, right_word};

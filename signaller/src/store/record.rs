@@ -74,6 +74,8 @@ pub(crate) enum Action {
     CreateToken,
     RevokeToken,
     CreateInvite,
+    /// Somebody's connection was closed.
+    Cut,
 }
 
 /// What came of it.
@@ -428,6 +430,7 @@ impl Action {
             Self::CreateToken => "token create",
             Self::RevokeToken => "token revoke",
             Self::CreateInvite => "invite create",
+            Self::Cut => "cut",
         }
     }
 }

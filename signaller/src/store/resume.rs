@@ -20,7 +20,7 @@ use super::secret::Purpose;
 /// Who was not seen for so long does not come back.
 pub(super) const LIFE: Duration = Duration::from_secs(3600);
 
-const COLUMNS: &str = "SELECT r.id, a.name, r.credential, r.peer, r.instance
+const COLUMNS: &str = "SELECT r.id, a.name, r.credential, r.peer, r.instance, r.calls
     FROM resumes r LEFT JOIN accounts a ON a.id = r.account
     LEFT JOIN credentials c ON c.id = r.credential
     WHERE r.seen > ?1 AND (c.expires IS NULL OR c.expires > ?2)";
@@ -40,6 +40,8 @@ pub(crate) struct Resume {
     pub(crate) peer: PeerId,
     /// Which installation it is.
     pub(crate) instance: Option<Instance>,
+    /// Whether somebody is there who can answer a call.
+    pub(crate) calls: bool,
 }
 
 impl Store {
@@ -55,14 +57,15 @@ impl Store {
             None => None,
         };
         let done = sqlx::query(
-            "INSERT INTO resumes (token, account, credential, peer, instance, seen)
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO resumes (token, account, credential, peer, instance, calls, seen)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(hash)
         .bind(account)
         .bind(resume.credential.map(|CredentialId(id)| id))
         .bind(resume.peer.as_str())
         .bind(resume.instance.as_ref().map(Instance::as_str))
+        .bind(resume.calls)
         .bind(now())
         .execute(&mut *tx)
         .await?;
@@ -149,6 +152,7 @@ fn read(row: &SqliteRow) -> Result<(ResumeId, Resume), sqlx::Error> {
         credential: row.try_get::<Option<i64>, _>(2)?.map(CredentialId),
         peer: PeerId::from(&*peer),
         instance: instance.and_then(|text| Instance::parse(&text).ok()),
+        calls: row.try_get(5)?,
     };
     Ok((ResumeId(row.try_get(0)?), resume))
 }

@@ -39,6 +39,8 @@ struct Told {
     accounts: BTreeMap<i64, Account>,
     /// With the time when it expires.
     credentials: BTreeMap<CredentialId, Option<i64>>,
+    /// The number of the newest credential that there was; none is given twice.
+    newest: i64,
 }
 
 struct Eye {
@@ -120,19 +122,24 @@ impl Told {
         .fetch_all(&mut *tx)
         .await?;
         let credentials = rows.into_iter().map(|(id, expires)| (CredentialId(id), expires));
-        Ok(Self { accounts, credentials: credentials.collect() })
+        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'credentials'";
+        let newest: Option<i64> = sqlx::query_scalar(sql).fetch_optional(&mut *tx).await?;
+        let newest = newest.unwrap_or_default();
+        Ok(Self { accounts, credentials: credentials.collect(), newest })
     }
 
     fn has_expired(&self, now: i64) -> bool {
         self.credentials.values().flatten().any(|expires| *expires <= now)
     }
 
-    /// First who is gone, so that a name can be somebody else's at once.
+    /// First who is gone, so that a name can be somebody else's at once. What came and went between
+    /// two looks was revoked as well: somebody may be connected with it.
     fn changes(&self, now: &Self) -> Vec<Change> {
         let gone = self.accounts.iter().filter(|(id, _)| !now.accounts.contains_key(id));
         let gone = gone.map(|(_, account)| Change::Removed(account.name.clone()));
-        let revoked = self.credentials.keys().filter(|id| !now.credentials.contains_key(id));
-        let revoked = revoked.map(|id| Change::Revoked(*id));
+        let unseen = (self.newest + 1..=now.newest).map(CredentialId);
+        let known = self.credentials.keys().copied().chain(unseen);
+        let revoked = known.filter(|id| !now.credentials.contains_key(id)).map(Change::Revoked);
         let new =
             now.accounts.iter().filter(|(id, account)| self.accounts.get(id) != Some(account));
         let new = new.map(|(_, account)| Change::Account(account.clone()));
@@ -188,7 +195,7 @@ mod tests {
 
         fn step(&mut self, step: &Step) {
             self.next += 1;
-            let Told { accounts, credentials } = &mut self.told;
+            let Told { accounts, credentials, newest } = &mut self.told;
             let name = |text: &str| AccountName::parse(text).unwrap();
             match step {
                 Step::Add(text) => {
@@ -203,6 +210,7 @@ mod tests {
                     }
                 }
                 Step::Issue(expires) => {
+                    *newest = self.next;
                     credentials.insert(CredentialId(self.next), *expires);
                 }
                 Step::Revoke(index) => {
@@ -230,6 +238,7 @@ mod tests {
             let after = tables.take(&then);
             let mut accounts = by_name(&before);
             let mut credentials: Vec<_> = before.credentials.keys().copied().collect();
+            credentials.extend((before.newest + 1..=after.newest).map(CredentialId));
             for change in before.changes(&after) {
                 match change {
                     Change::Account(account) => {
@@ -243,7 +252,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(accounts, by_name(&after));
-            prop_assert!(credentials.iter().all(|id| after.credentials.contains_key(id)));
+            prop_assert!(credentials.iter().eq(after.credentials.keys()));
             prop_assert!(after.changes(&after).is_empty());
         }
     }

@@ -10,6 +10,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use signaller_core::{AccountName, Kind};
 
+use super::body::Part;
+use super::refused::account_name;
 use super::{Api, Refused};
 use crate::credentials::{self, Carrier};
 use crate::link::{Page, Visit};
@@ -35,6 +37,13 @@ pub(super) struct Asker {
 /// An admin.
 #[derive(Debug)]
 pub(crate) struct Admin(pub(super) Asker);
+
+/// The owner of the account that is named in the path, or an admin.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) asker: Asker,
+    pub(super) name: AccountName,
+}
 
 impl Asker {
     pub(super) fn name(&self) -> &AccountName {
@@ -96,6 +105,23 @@ impl FromRequestParts<Api> for Admin {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refused> {
         let asker = Asker::from_request_parts(parts, api).await?;
         if asker.is_admin() { Ok(Self(asker)) } else { Err(Refused::forbidden()) }
+    }
+}
+
+impl FromRequestParts<Api> for Owner {
+    type Rejection = Refused;
+
+    /// Others learn not even whether there is such an account.
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refused> {
+        let asker = Asker::from_request_parts(parts, api).await?;
+        let Part(name) = Part::from_request_parts(parts, api).await?;
+        match account_name(&name) {
+            Ok(name) if *asker.name() == name || asker.is_admin() => Ok(Self { asker, name }),
+            Err(unknown) if asker.is_admin() => Err(unknown),
+            Ok(_) | Err(_) => {
+                Err(Refused::new("forbidden", "this is for its owner and for admins"))
+            }
+        }
     }
 }
 

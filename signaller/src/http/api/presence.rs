@@ -12,6 +12,7 @@ use signaller_core::{
 use super::asker::{Admin, Asker};
 use super::body::Part;
 use super::{Api, Refused};
+use crate::store::{Action, Event};
 
 /// As `accounts` of intercom.v1 has it.
 #[derive(Serialize)]
@@ -73,13 +74,14 @@ pub(super) async fn connections(
 
 pub(super) async fn cut(
     State(api): State<Api>,
-    _: Admin,
+    Admin(admin): Admin,
     Part(peer): Part,
 ) -> Result<StatusCode, Refused> {
-    match api.hub.cut(PeerId::from(&*peer)).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Refused::new("noSuchPeer", "nobody who is connected has this peer id")),
+    if !api.hub.cut(PeerId::from(&*peer)).await? {
+        return Err(Refused::new("noSuchPeer", "nobody who is connected has this peer id"));
     }
+    api.store.audit(Event::new(&admin.actor(), Action::Cut).of(&peer));
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn account(seen: Seen) -> wire::Account<'static> {

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use signaller_core::{AccountName, Circle, Right};
 
 use super::accounts::account;
-use super::asker::Asker;
-use super::body::{Json, Part};
-use super::refused::account_name;
+use super::asker::{Asker, Owner};
+use super::body::Json;
 use super::{Api, Refused};
 
 /// Who has which right.
@@ -40,49 +39,33 @@ enum Word {
 
 pub(super) async fn show(
     State(api): State<Api>,
-    asker: Asker,
-    Part(name): Part,
+    Owner { name, .. }: Owner,
 ) -> Result<axum::Json<Rights>, Refused> {
-    let name = own(&asker, &name)?;
     Ok(axum::Json(Rights::from(&account(&api, &name).await?.rights)))
 }
 
 /// Sets what is other than it was. Whoever loses a right is cut.
 pub(super) async fn set(
     State(api): State<Api>,
-    asker: Asker,
-    Part(name): Part,
+    Owner { asker, name }: Owner,
     Json(rights): Json<Rights>,
 ) -> Result<axum::Json<Rights>, Refused> {
-    let name = own(&asker, &name)?;
     let before = account(&api, &name).await?.rights;
-    let circles = rights.circles()?;
+    let mut changes = rights.circles()?.to_vec();
+    changes.retain(|(right, circle)| before.circle(*right) != circle);
     let known = known(&api, &asker).await?;
-    for (right, circle) in &circles {
-        if let Circle::Listed(names) = circle {
-            let listed = listed(before.circle(*right));
-            let stranger =
-                names.iter().find(|name| !known.contains(name) && !listed.contains(name));
-            if let Some(stranger) = stranger {
-                return Err(Refused::new("badName", format!("there is no account {stranger}")));
-            }
+    for (right, circle) in &changes {
+        let kept = names(before.circle(*right));
+        let stranger = names(circle)
+            .find(|name| !known.contains(name) && !kept.clone().any(|kept| kept == *name));
+        if let Some(stranger) = stranger {
+            return Err(Refused::new("badName", format!("there is no account {stranger}")));
         }
     }
-    for (right, circle) in circles.iter().filter(|(right, circle)| before.circle(*right) != circle)
-    {
+    for (right, circle) in &changes {
         api.store.set_right(&name, *right, circle, &asker.actor()).await?;
     }
     Ok(axum::Json(Rights::from(&account(&api, &name).await?.rights)))
-}
-
-/// Whose rights somebody may look at and change. Others learn not even whether there is such an
-/// account.
-fn own(asker: &Asker, name: &str) -> Result<AccountName, Refused> {
-    match account_name(name) {
-        Ok(name) if *asker.name() == name || asker.is_admin() => Ok(name),
-        Err(unknown) if asker.is_admin() => Err(unknown),
-        Ok(_) | Err(_) => Err(Refused::new("forbidden", "this is for its owner and for admins")),
-    }
 }
 
 /// Which accounts somebody may name; who names another learns nothing of it.
@@ -95,11 +78,12 @@ async fn known(api: &Api, asker: &Asker) -> Result<BTreeSet<AccountName>, Refuse
     Ok(seen.into_iter().map(|seen| seen.name).chain([asker.name().clone()]).collect())
 }
 
-fn listed(circle: &Circle) -> BTreeSet<AccountName> {
-    match circle {
-        Circle::Listed(names) => names.clone(),
-        Circle::Everyone | Circle::Users | Circle::Nobody => BTreeSet::new(),
-    }
+fn names(circle: &Circle) -> impl Iterator<Item = &AccountName> + Clone {
+    let names = match circle {
+        Circle::Listed(names) => Some(names),
+        Circle::Everyone | Circle::Users | Circle::Nobody => None,
+    };
+    names.into_iter().flatten()
 }
 
 impl Rights {

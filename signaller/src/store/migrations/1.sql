@@ -65,6 +65,7 @@ CREATE TABLE resumes (
     credential INTEGER REFERENCES credentials ON DELETE CASCADE,
     peer TEXT NOT NULL,
     instance TEXT,
+    calls INTEGER NOT NULL, -- whether somebody is there who can answer one
     seen INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX resumes_account ON resumes (account);

@@ -7,26 +7,32 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
-use intercom_media::{
+
+use crate::{
     decode::Received,
     element::{self, ElementError},
     record::Recording,
+    run,
     stats::Meter,
 };
 
 /// What every branch leads to.
 #[derive(Debug)]
-pub(crate) struct Outputs {
-    pub(crate) screen: Option<gst::Bin>,
-    pub(crate) loudspeaker: Option<gst::Bin>,
-    pub(crate) recording: Option<Recording>,
-    pub(crate) meter: Meter,
+pub struct Outputs {
+    /// What shows the picture.
+    pub screen: Option<gst::Bin>,
+    /// What plays the sound.
+    pub loudspeaker: Option<gst::Bin>,
+    /// What both are recorded by.
+    pub recording: Option<Recording>,
+    /// What counts what comes.
+    pub meter: Meter,
 }
 
 /// The branches of the session, live and dead. Clones are the same set.
 #[derive(Clone, Debug)]
-pub(crate) struct Branches {
-    pipeline: gst::Pipeline,
+pub struct Branches {
+    parent: gst::Bin,
     outputs: Arc<Outputs>,
     set: Arc<Mutex<Set>>,
 }
@@ -44,14 +50,17 @@ struct Branch {
 }
 
 impl Branches {
-    /// None yet.
-    pub(crate) fn new(pipeline: &gst::Pipeline, outputs: Outputs) -> Self {
-        Self { pipeline: pipeline.clone(), outputs: Arc::new(outputs), set: Arc::default() }
+    /// None yet; they will stand in this pipeline, or bin of one.
+    pub fn new(parent: &impl IsA<gst::Bin>, outputs: Outputs) -> Self {
+        Self { parent: parent.clone().upcast(), outputs: Arc::new(outputs), set: Arc::default() }
     }
 
     /// Links a new pad. The branch grows when the pad says what it carries; asking for RTP keeps
     /// upstream from decoding.
-    pub(crate) fn add(&self, pad: &gst::Pad) -> Result<(), ElementError> {
+    ///
+    /// # Errors
+    /// The pad cannot be linked.
+    pub fn add(&self, pad: &gst::Pad) -> Result<(), ElementError> {
         let filter = element::caps_filter(&gst::Caps::new_empty_simple("application/x-rtp"))?;
         self.put(std::slice::from_ref(&filter))?;
         let (sink, src) = (filter.static_pad("sink"), filter.static_pad("src"));
@@ -67,7 +76,7 @@ impl Branches {
                 return gst::PadProbeReturn::Ok;
             }
             if let Err(error) = branches.grow(&source, src, caps.caps()) {
-                crate::fail(&branches.pipeline, &error.to_string());
+                run::fail(&branches.parent, &error.to_string());
             }
             gst::PadProbeReturn::Ok
         });
@@ -75,7 +84,7 @@ impl Branches {
     }
 
     /// Notes that a pad is gone. Its branch still exists until [`bury`](Self::bury).
-    pub(crate) fn remove(&self, pad: &gst::Pad) {
+    pub fn remove(&self, pad: &gst::Pad) {
         let mut set = self.lock();
         while let Some(at) = set.live.iter().position(|branch| branch.pad == *pad) {
             let branch = set.live.swap_remove(at);
@@ -84,11 +93,11 @@ impl Branches {
     }
 
     /// Takes down the branches of pads that are gone; from the main loop.
-    pub(crate) fn bury(&self) {
+    pub fn bury(&self) {
         let dead = std::mem::take(&mut self.lock().dead);
         for element in dead.into_iter().flat_map(|branch| branch.elements) {
             let stopped = element.set_state(gst::State::Null);
-            if stopped.is_err() || self.pipeline.remove(&element).is_err() {
+            if stopped.is_err() || self.parent.remove(&element).is_err() {
                 tracing::debug!(element = %element.name(), "not taken down cleanly");
             }
         }
@@ -150,7 +159,7 @@ impl Branches {
 
     /// Adds elements to the running pipeline, linked to each other.
     fn put(&self, elements: &[gst::Element]) -> Result<(), ElementError> {
-        element::chain(self.pipeline.upcast_ref(), elements)?;
+        element::chain(&self.parent, elements)?;
         for element in elements.iter().rev() {
             element.sync_state_with_parent().map_err(|_| ElementError::Link)?;
         }

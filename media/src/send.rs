@@ -1,0 +1,209 @@
+//! The sending half of a device: camera, microphone, encoders and the sink, linked, and what
+//! happens when one of the sources ends or fails.
+
+use std::{cell::RefCell, rc::Rc};
+
+use gst::prelude::*;
+use gstintercom::Signaller;
+
+use crate::{
+    audio::{self, Sound},
+    cli::ServerArgs,
+    element::{self, ElementError},
+    encode::Encoder,
+    peer::{self, Sending},
+    run::End,
+    source,
+    spec::{AudioSource, Bitrate, Codec, Encode, Size, VideoSource},
+};
+
+/// How much a stalled sink may hold up before the oldest is dropped. Upstream's sink can block
+/// while a session is set up; the camera must not be made to wait for it.
+const SLACK: gst::ClockTime = gst::ClockTime::from_seconds(1);
+
+/// What is sent, and how.
+#[derive(Clone, Debug)]
+pub struct Outgoing<'a> {
+    /// Where it is registered.
+    pub server: &'a ServerArgs,
+    /// Which connection of its account it is: with a name, its peer id stays.
+    pub instance: Option<&'a str>,
+    /// What others see.
+    pub name: &'a str,
+    /// Where the picture comes from.
+    pub video: &'a VideoSource,
+    /// Where the sound comes from.
+    pub audio: &'a AudioSource,
+    /// The video codec.
+    pub codec: Codec,
+    /// That of the picture.
+    pub bitrate: Bitrate,
+    /// Of the picture.
+    pub size: Size,
+    /// Who encodes the picture.
+    pub encode: Encode,
+}
+
+/// A pipeline that sends; nothing is opened before it starts.
+#[derive(Debug)]
+pub struct Sender {
+    /// To be run.
+    pub pipeline: gst::Pipeline,
+    /// The sink's connection.
+    pub signaller: Signaller,
+    /// `webrtcsink`.
+    pub sink: gst::Element,
+    /// That of all viewers, if they share one.
+    pub encoder: Option<Encoder>,
+    /// Where something passes as long as the source lives.
+    pub heartbeat: Option<gst::Pad>,
+    /// What can end, fail or come back.
+    pub sources: Sources,
+}
+
+/// What can end or fail while the pipeline runs. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    spec: VideoSource,
+    camera: Option<gst::Bin>,
+    sound: Option<Rc<RefCell<Sound>>>,
+}
+
+impl Sender {
+    /// Builds the pipeline.
+    ///
+    /// # Errors
+    /// An element is missing, a SPEC is not understood, or there is no camera for `auto`.
+    pub fn build(outgoing: &Outgoing<'_>) -> Result<Self, ElementError> {
+        element::need(&["webrtcbin", "nicesrc", "dtlsenc", "srtpenc"])?;
+        let pipeline = gst::Pipeline::new();
+        let spec = source::resolve(outgoing.video)?;
+        let camera = source::video(&spec, outgoing.size)?;
+        let (sink, signaller, encoder) = sink(outgoing, camera.is_some())?;
+        pipeline.add(&sink).map_err(|_| ElementError::Link)?;
+        if let Some(camera) = &camera {
+            let queue = picture(&pipeline, camera, encoder.as_ref())?;
+            link(&queue, &sink, "video_%u")?;
+        }
+        let sound = Sound::add(&pipeline, outgoing.audio)?;
+        if let Some((_, last)) = &sound {
+            link(last, &sink, "audio_%u")?;
+        }
+        let (sound, last) = sound.unzip();
+        let source = camera.as_ref().map(Cast::upcast_ref::<gst::Element>).or(last.as_ref());
+        let heartbeat = source.and_then(|source| source.static_pad("src"));
+        let sound = sound.map(|sound| Rc::new(RefCell::new(sound)));
+        let sources = Sources { spec, camera, sound };
+        Ok(Self { pipeline, signaller, sink, encoder, heartbeat, sources })
+    }
+}
+
+impl Sources {
+    /// Opens the microphone, now and whenever it can be; when the pipeline has been started.
+    pub fn open(&self) {
+        if let Some(sound) = &self.sound {
+            sound.borrow_mut().open();
+            audio::retry(sound);
+        }
+    }
+
+    /// Whether a message was about a source; it is then dealt with.
+    pub fn heard(&self, message: &gst::Message, end: &End) -> bool {
+        match message.view() {
+            gst::MessageView::Error(error) => self.failed(error, end),
+            gst::MessageView::Application(message) => self.is_over(message, end),
+            _ => false,
+        }
+    }
+
+    fn failed(&self, error: &gst::message::Error, end: &End) -> bool {
+        if self.sound.as_ref().is_some_and(|sound| sound.borrow_mut().took(error)) {
+            return true;
+        }
+        let is_camera = |bin| error.src().is_some_and(|source| source.has_as_ancestor(bin));
+        let failed = self.camera.as_ref().is_some_and(is_camera);
+        if failed {
+            end.with(Err(source::failure(&self.spec, error)));
+        }
+        failed
+    }
+
+    /// With the picture, the producer ends; sound that is over is silence, if there is a picture.
+    fn is_over(&self, message: &gst::message::Application, end: &End) -> bool {
+        if !message.structure().is_some_and(|over| over.has_name(source::OVER_MESSAGE)) {
+            return false;
+        }
+        let from_sound = self.sound.as_ref().is_some_and(|sound| sound.borrow().sent(message));
+        if !from_sound || self.camera.is_none() {
+            end.with(Ok(()));
+        }
+        true
+    }
+}
+
+fn sink(
+    outgoing: &Outgoing<'_>,
+    has_picture: bool,
+) -> Result<(gst::Element, Signaller, Option<Encoder>), ElementError> {
+    let Outgoing { server, instance, codec, bitrate, size, encode, .. } = outgoing.clone();
+    let encoder = match encode {
+        Encode::Shared if has_picture => Some(Encoder::new(codec, bitrate, size)?),
+        _ => None,
+    };
+    let meta = meta(outgoing);
+    let sending = Sending { codec, encode, bitrate, encoder: encoder.as_ref(), instance, meta };
+    let (sink, signaller) = peer::sink(server, &sending);
+    Ok((sink.upcast(), signaller, encoder))
+}
+
+/// Adds the camera and, if it is shared, the encoder. Returns the queue before the sink.
+fn picture(
+    pipeline: &gst::Pipeline,
+    camera: &gst::Bin,
+    encoder: Option<&Encoder>,
+) -> Result<gst::Element, ElementError> {
+    let queue = element::leaky_queue(SLACK)?;
+    let mut elements = vec![camera.clone().upcast::<gst::Element>()];
+    if let Some(encoder) = encoder {
+        elements.push(encoder.bin().clone().upcast());
+        ask_after_loss(&queue);
+    }
+    elements.push(queue.clone());
+    element::chain(pipeline.upcast_ref(), &elements)?;
+    Ok(queue)
+}
+
+/// What is dropped between an encoder and its viewers leaves them with a broken picture until the
+/// next key frame.
+fn ask_after_loss(queue: &gst::Element) {
+    queue.connect("overrun", false, |values| {
+        let queue = values.first().and_then(|value| value.get::<gst::Element>().ok());
+        if let Some(sink) = queue.and_then(|queue| queue.static_pad("sink")) {
+            tracing::warn!("the network side does not keep up, frames were dropped");
+            let event = gst_video::UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+            sink.push_event(event);
+        }
+        None
+    });
+}
+
+fn link(from: &gst::Element, sink: &gst::Element, template: &str) -> Result<(), ElementError> {
+    let pad = sink.request_pad_simple(template).ok_or(ElementError::Link)?;
+    let source = from.static_pad("src").ok_or(ElementError::Link)?;
+    source.link(&pad).map(drop).map_err(|_| ElementError::Link)
+}
+
+/// What others see of this producer.
+fn meta(outgoing: &Outgoing<'_>) -> gst::Structure {
+    let video = *outgoing.video != VideoSource::None;
+    let mut meta = gst::Structure::builder("meta")
+        .field("name", outgoing.name)
+        .field("video", video)
+        .field("audio", *outgoing.audio != AudioSource::None)
+        .build();
+    if video {
+        meta.set("codec", outgoing.codec.name());
+        meta.set("size", outgoing.size.to_string());
+    }
+    meta
+}
