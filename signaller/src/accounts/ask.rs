@@ -1,7 +1,9 @@
 //! Passwords, from a terminal that does not show them, or from a pipe.
 
+use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, stdin};
 
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::CommandError;
@@ -14,11 +16,36 @@ pub(super) fn password() -> Result<SecretString, CommandError> {
     if !stdin().is_terminal() {
         return first_line();
     }
+    let _hidden = Hidden::new()?;
     let password = prompt("Password: ")?;
     if prompt("The same again: ")?.expose_secret() == password.expose_secret() {
         Ok(password)
     } else {
         Err(CommandError::Refused("the two passwords are not the same; nothing was changed".into()))
+    }
+}
+
+/// A terminal that does not show what is typed. rpassword hides it only after it has asked, which
+/// shows what somebody quick, or a program, types at once.
+struct Hidden {
+    tty: File,
+    before: Termios,
+}
+
+impl Hidden {
+    fn new() -> io::Result<Self> {
+        let tty = File::options().read(true).write(true).open("/dev/tty")?;
+        let before = tcgetattr(&tty)?;
+        let mut hidden = before.clone();
+        hidden.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(&tty, SetArg::TCSANOW, &hidden)?;
+        Ok(Self { tty, before })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(&self.tty, SetArg::TCSANOW, &self.before); // the terminal is gone
     }
 }
 
