@@ -137,7 +137,7 @@ fn swap(authority: &Authority, other: &Root) -> Result<Authority, RotateError> {
 }
 
 /// Gives the keys their names and the server its certificate, as `ca.pem` wants them. Whether
-/// there was anything to do.
+/// the other CA was still in use.
 fn settle(authority: &Authority) -> Result<bool, RotateError> {
     let files = authority.files();
     let is_named = has_key(&files.ca_key, authority.root());
@@ -155,7 +155,7 @@ fn settle(authority: &Authority) -> Result<bool, RotateError> {
     match read_own(authority)? {
         Some(leaf) if !is_good(&leaf, authority, now) => {
             reissue(authority, &leaf, now)?;
-            Ok(true)
+            Ok(!is_named || !leaf.is_signed_by(authority.root()))
         }
         _ => Ok(!is_named),
     }
@@ -309,6 +309,14 @@ mod tests {
         abort(dir.path()).unwrap();
         assert_eq!(roots(&dir), [old]);
         assert_eq!(keys(&dir), ["ca.key"]);
+    }
+
+    #[test]
+    fn a_certificate_that_had_to_be_renewed_is_no_step() {
+        let dir = begun();
+        fs::remove_file(dir.path().join("server.key")).unwrap();
+        abort(dir.path()).unwrap();
+        assert_eq!((roots(&dir).len(), keys(&dir)), (1, vec!["ca.key".to_owned()]));
     }
 
     #[test]
