@@ -5,6 +5,7 @@
 
 pub mod audio;
 pub mod branch;
+pub mod call;
 pub mod cli;
 pub mod decode;
 pub mod devices;

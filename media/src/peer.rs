@@ -32,6 +32,9 @@ pub struct Sending<'a> {
     pub meta: gst::Structure,
 }
 
+/// Names of the video codecs that can be received, the best first.
+pub const CODECS: &[&str] = &["VP8", "H264", "VP9", "AV1"];
+
 /// How long saying goodbye to the server may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 

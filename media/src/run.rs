@@ -18,6 +18,9 @@ const STOP_MESSAGE: &str = "intercom-stop";
 /// The message on the bus that a SIGHUP makes.
 const RELOAD_MESSAGE: &str = "intercom-reload";
 
+/// The message on the bus that a SIGUSR1 makes.
+const RING_MESSAGE: &str = "intercom-ring";
+
 /// The message on the bus that says that something failed in another thread; its field is the
 /// reason.
 const FAULT_MESSAGE: &str = "intercom-failed";
@@ -46,8 +49,12 @@ impl End {
 
 /// Whether a message was made by SIGHUP: the settings are to be read again.
 pub fn is_reload(message: &gst::Message) -> bool {
-    let gst::MessageView::Application(message) = message.view() else { return false };
-    message.structure().is_some_and(|structure| structure.has_name(RELOAD_MESSAGE))
+    is_named(message, RELOAD_MESSAGE)
+}
+
+/// Whether a message was made by SIGUSR1: somebody presses the button of the door.
+pub fn is_ring(message: &gst::Message) -> bool {
+    is_named(message, RING_MESSAGE)
 }
 
 /// Starts a pipeline and runs the main loop until something ends it: SIGINT, SIGTERM, an error of
@@ -169,6 +176,11 @@ fn default(message: &gst::Message, pipeline: &gst::Pipeline, end: &End) {
     }
 }
 
+fn is_named(message: &gst::Message, name: &str) -> bool {
+    let gst::MessageView::Application(message) = message.view() else { return false };
+    message.structure().is_some_and(|structure| structure.has_name(name))
+}
+
 /// Has the first SIGINT or SIGTERM end the run, and the second the process. SIGHUP ends nothing but
 /// what runs on a terminal that is gone: nobody must be filmed unawares.
 fn watch_signals(bus: &gst::Bus) -> io::Result<()> {
@@ -179,6 +191,7 @@ fn watch_signals(bus: &gst::Bus) -> io::Result<()> {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
+            ring: signal(SignalKind::user_defined1())?,
         }
     };
     let (bus, terminal) = (bus.clone(), Terminal::find());
@@ -192,6 +205,7 @@ struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
+    ring: Signal,
 }
 
 async fn forward(mut signals: Signals, terminal: Terminal, bus: &gst::Bus) {
@@ -200,6 +214,10 @@ async fn forward(mut signals: Signals, terminal: Terminal, bus: &gst::Bus) {
         tokio::select! {
             _ = signals.interrupt.recv() => {}
             _ = signals.terminate.recv() => {}
+            _ = signals.ring.recv() => {
+                post(bus, RING_MESSAGE);
+                continue;
+            }
             _ = signals.hang_up.recv() => {
                 if !terminal.is_gone() {
                     post(bus, RELOAD_MESSAGE);
@@ -219,7 +237,8 @@ fn post(bus: &gst::Bus, name: &str) -> bool {
     bus.post(gst::message::Application::new(gst::Structure::new_empty(name))).is_ok()
 }
 
-fn stop(pipeline: &gst::Pipeline) {
+/// Stops a pipeline, within reason.
+pub(crate) fn stop(pipeline: &gst::Pipeline) {
     let (sender, stopped) = mpsc::channel();
     let pipeline = pipeline.clone();
     std::thread::spawn(move || {

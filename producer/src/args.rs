@@ -2,8 +2,9 @@
 
 use clap::Parser;
 use intercom_media::{
+    call::Answer,
     cli::ServerArgs,
-    spec::{AudioSource, Bitrate, Codec, Encode, Size, VideoSource},
+    spec::{AudioSink, AudioSource, Bitrate, Codec, Encode, Size, VideoSink, VideoSource},
 };
 use intercom_settings::Program;
 
@@ -41,6 +42,19 @@ pub struct Args {
     /// Who encodes: shared (one encoder for all viewers) or per-viewer.
     #[arg(long, env = "INTERCOM_ENCODE", default_value = "shared")]
     pub encode: Encode,
+    /// Whose calls are accepted: never, auto or accounts:NAME,NAME. Needs --token-file.
+    #[arg(long, value_name = "WHO", env = "INTERCOM_ANSWER", default_value = "never")]
+    pub answer: Answer,
+    /// Whom SIGUSR1 rings, such as the button of a door. Needs --token-file.
+    #[arg(long, value_name = "NAME", env = "INTERCOM_CALL", value_parser = name)]
+    pub call: Option<String>,
+    /// Where the sound of a call goes: auto, none, alsa:DEVICE, pulse[:NAME], pipewire[:NAME], file:PATH or
+    /// launch:GST-LAUNCH-FRAGMENT.
+    #[arg(long, value_name = "SPEC", env = "INTERCOM_SPEAKER", default_value = "auto")]
+    pub speaker: AudioSink,
+    /// Where the picture of a call goes: auto, none, file:PATH or launch:GST-LAUNCH-FRAGMENT.
+    #[arg(long, value_name = "SPEC", env = "INTERCOM_SHOW", default_value = "none")]
+    pub show: VideoSink,
     /// Only print the cameras and microphones of this machine: SPEC, kind and name, tabs between.
     #[arg(long)]
     pub list_devices: bool,
@@ -56,7 +70,15 @@ impl Args {
         if is_nothing && !self.list_devices {
             return Err("--video none and --audio none leave nothing to send".into());
         }
+        if self.has_phone() && self.server.token_file.is_none() && !self.list_devices {
+            return Err("--answer and --call need --token-file: only accounts have calls".into());
+        }
         Ok(self)
+    }
+
+    /// Whether there are calls.
+    pub fn has_phone(&self) -> bool {
+        self.answer != Answer::Never || self.call.is_some()
     }
 }
 

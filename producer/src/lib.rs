@@ -7,19 +7,30 @@ pub mod args;
 mod live;
 mod status;
 
+use gstintercom::Signaller;
+use intercom_client::Media;
 use intercom_media::{
+    call::{Ear, Line, Manner, Phone},
     devices::{self, Kind},
     element::ElementError,
     feed, notify, peer,
+    record::RecordError,
     run::{self, End, RunError},
     send::{Outgoing, Sender},
+    spec::{AudioSource, VideoSource},
 };
 use intercom_settings::{Settings, log::Log};
 
 use crate::{args::Args, live::Live, status::Status};
 
 /// What the connection of a device that sends is called, so that its peer id stays.
-const INSTANCE: &str = "camera";
+const CAMERA: &str = "camera";
+
+/// What its connection that rings is called.
+const CONTROL: &str = "control";
+
+/// The jitter buffer of a call, milliseconds.
+const LATENCY: u32 = 80;
 
 /// Publishes until a signal, the end of the source or a failure ends it; or only prints the devices.
 ///
@@ -34,30 +45,53 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerErro
     gstintercom::preheat_dtls();
     let sender = Sender::build(&outgoing(args))?;
     let status = Status::follow(&sender, &args.name);
+    let phone = args.has_phone().then(|| phone(args, &sender.signaller)).transpose()?;
     let Sender { pipeline, signaller, sink, encoder, sources, .. } = sender;
     let mut live = Live { settings, log, encode: args.encode, encoder, sink };
     let on_start = {
-        let (sources, status) = (sources.clone(), status.clone());
-        move |_: &End| {
+        let (sources, status, phone) = (sources.clone(), status.clone(), phone.clone());
+        move |end: &End| {
             sources.open();
             notify::keep_alive(move || status.lives());
+            if let Some(Err(error)) = phone.map(|phone| phone.start(end)) {
+                end.with(Err(error));
+            }
         }
     };
+    let button = phone.clone();
     let ended = run::run(&pipeline, on_start, move |message, end| {
         if run::is_reload(message) {
             live.reload();
             return true;
         }
+        if let Some(phone) = button.as_ref().filter(|_| run::is_ring(message)) {
+            phone.press();
+            return true;
+        }
         sources.heard(message, end) || camera_came_or_went(message, &status)
     });
+    if let Some(Err(error)) = phone.map(|phone| phone.close()) {
+        tracing::warn!("{error}");
+    }
     peer::say_goodbye(&signaller);
     ended.map_err(ProducerError::Run)
+}
+
+/// What rings and is rung, and plays the other side.
+fn phone(args: &Args, sending: &Signaller) -> Result<Phone, ProducerError> {
+    let ear = Ear::build(&args.server, (&args.speaker, 1.0), &args.show, LATENCY);
+    let ear = ear.map_err(ProducerError::Ear)?;
+    let line = Line::open(&args.server, Some(CONTROL)).map_err(ProducerError::Run)?;
+    let media =
+        Media { audio: args.audio != AudioSource::None, video: args.video != VideoSource::None };
+    let manner = Manner::Device { answer: args.answer.clone(), button: args.call.clone() };
+    Ok(Phone::new(line, ear, sending.clone(), media, manner))
 }
 
 fn outgoing(args: &Args) -> Outgoing<'_> {
     Outgoing {
         server: &args.server,
-        instance: args.server.token_file.is_some().then_some(INSTANCE),
+        instance: args.server.token_file.is_some().then_some(CAMERA),
         name: &args.name,
         video: &args.video,
         audio: &args.audio,
@@ -84,6 +118,9 @@ pub enum ProducerError {
     /// The pipeline cannot be built.
     #[error(transparent)]
     Element(#[from] ElementError),
+    /// What is heard and seen of calls cannot be played, or written.
+    #[error(transparent)]
+    Ear(RecordError),
     /// It was built and failed.
     #[error(transparent)]
     Run(RunError),
@@ -94,7 +131,7 @@ impl ProducerError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Element(ElementError::NothingFound(_)) | Self::Run(_) => 1,
-            Self::Element(_) => 2,
+            Self::Element(_) | Self::Ear(_) => 2,
         }
     }
 }

@@ -1,0 +1,295 @@
+//! The phone of a device: what is done when somebody rings, accepts, sends and hangs up, and the
+//! lines about it on standard output. One call at a time; all of it in the main loop.
+
+use std::{cell::RefCell, mem, rc::Rc};
+
+use gst::{glib, prelude::*};
+use gstintercom::Signaller;
+use intercom_client::{
+    CallEnd, CallEvent, CallId, Client, Event, HangUpReason, Media, PeerId, RejectReason,
+};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Answer, Ear, Line, News, words};
+use crate::{
+    cli,
+    record::RecordError,
+    run::{End, RunError},
+};
+
+/// How a phone behaves.
+#[derive(Clone, Debug)]
+pub enum Manner {
+    /// It answers by itself, and rings somebody when its button is pressed.
+    Device {
+        /// Whom it answers.
+        answer: Answer,
+        /// Whom the button rings.
+        button: Option<String>,
+    },
+    /// It rings this account once, and the program ends with the call.
+    Terminal(String),
+}
+
+/// A phone. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Phone(Rc<RefCell<State>>);
+
+/// What belongs to a phone.
+#[derive(Debug)]
+struct State {
+    line: Option<Line>,
+    ear: Ear,
+    /// The connection of what this side sends.
+    sending: Signaller,
+    media: Media,
+    manner: Manner,
+    call: Option<Call>,
+    /// What it listens to, until it does.
+    sources: Option<Sources>,
+}
+
+#[derive(Debug)]
+struct Sources {
+    events: Receiver<Event>,
+    tell: UnboundedSender<News>,
+    news: UnboundedReceiver<News>,
+}
+
+/// The call there is.
+#[derive(Debug)]
+struct Call {
+    id: CallId,
+    with: String,
+    is_accepted: bool,
+    /// Whose media are played.
+    peer: Option<PeerId>,
+}
+
+impl Phone {
+    /// A phone on this line, that sends `media` by the producer of the connection `sending`.
+    pub fn new(
+        (line, events): (Line, Receiver<Event>),
+        ear: Ear,
+        sending: Signaller,
+        media: Media,
+        manner: Manner,
+    ) -> Self {
+        let (tell, news) = unbounded_channel();
+        let on_air = tell.clone();
+        sending.connect("connected", false, move |_| {
+            // Nobody listens any more at the end.
+            let _ = on_air.send(News::OnAir);
+            None
+        });
+        let sources = Some(Sources { events, tell, news });
+        let (line, call) = (Some(line), None);
+        Self(Rc::new(RefCell::new(State { line, ear, sending, media, manner, call, sources })))
+    }
+
+    /// Opens the loudspeaker and answers, from the main loop.
+    ///
+    /// # Errors
+    /// The loudspeaker does not open.
+    pub fn start(&self, end: &End) -> Result<(), RunError> {
+        let Some(Sources { mut events, tell, mut news }) = self.0.borrow_mut().sources.take()
+        else {
+            return Ok(());
+        };
+        self.0.borrow_mut().ear.open(move |news| {
+            let _ = tell.send(news);
+        })?;
+        let (state, end) = (self.0.clone(), end.clone());
+        glib::MainContext::default().spawn_local(async move {
+            loop {
+                tokio::select! {
+                    Some(event) = events.recv() => state.borrow_mut().heard(event, &end),
+                    Some(news) = news.recv() => state.borrow_mut().told(news, &end),
+                    else => break,
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Somebody presses the button of the door; in a call that does nothing.
+    pub fn press(&self) {
+        self.0.borrow_mut().press();
+    }
+
+    /// Hangs up, says goodbye and stops.
+    ///
+    /// # Errors
+    /// What was heard or seen could not be written.
+    pub fn close(&self) -> Result<(), RecordError> {
+        self.0.borrow_mut().close()
+    }
+}
+
+impl State {
+    fn close(&mut self) -> Result<(), RecordError> {
+        if let Some(line) = self.line.take() {
+            line.close();
+        }
+        if self.call.take().is_some() {
+            cli::say("call ended: hangup");
+        }
+        self.ear.close()
+    }
+
+    fn heard(&mut self, event: Event, end: &End) {
+        match event {
+            Event::Connected { account, .. } => self.connected(account.is_some(), end),
+            Event::Failed(error) => end.with(Err(RunError::Other(error.to_string()))),
+            Event::Disconnected { reason, .. } => {
+                tracing::warn!("no connection to the signaller: {reason}; trying again");
+            }
+            Event::Refused { details } => tracing::warn!("the signaller refuses: {details}"),
+            Event::Call(event) => self.call(event, end),
+            _ => {}
+        }
+    }
+
+    fn connected(&mut self, is_somebody: bool, end: &End) {
+        if !is_somebody {
+            let reason = "this server knows no accounts, so there are no calls";
+            return end.with(Err(RunError::Other(reason.into())));
+        }
+        // After a reconnect the call is there, or its end has been told.
+        if let Manner::Terminal(to) = &mut self.manner
+            && self.call.is_none()
+        {
+            let to = mem::take(to);
+            if !to.is_empty() {
+                self.ring(to);
+            }
+        }
+    }
+
+    fn told(&mut self, news: News, end: &End) {
+        match news {
+            News::OnAir => self.attach(),
+            News::TrackOver => self.ear.tidy(),
+            News::RemoteFailed(reason) => {
+                tracing::warn!("the other side's media do not come: {reason}");
+                self.media_failed();
+            }
+            News::LoudspeakerFailed(reason) => {
+                end.with(Err(RunError::Other(format!("the loudspeaker failed: {reason}"))));
+            }
+        }
+    }
+
+    fn press(&mut self) {
+        let Manner::Device { button: Some(to), .. } = &self.manner else { return };
+        if self.call.is_none() {
+            let to = to.clone();
+            self.ring(to);
+        }
+    }
+
+    fn ring(&self, to: String) {
+        self.with_client(|client| client.call(to, self.media));
+    }
+
+    fn call(&mut self, event: CallEvent, end: &End) {
+        match event {
+            CallEvent::Refused { to, code, details } => {
+                tracing::info!("{to} was not rung: {details}");
+                cli::say(&format!("call ended: {}", cli::printable(&code)));
+                self.over(&to, Err(&code), end);
+            }
+            CallEvent::Ringing { call, to } => {
+                cli::say(&format!("ringing {}", cli::printable(&to)));
+                self.begin(call, to);
+            }
+            CallEvent::Incoming { call, from, .. } => self.incoming(call, from),
+            CallEvent::Accepted { call, with, .. } => {
+                cli::say(&format!("in call with {}", cli::printable(&with)));
+                if let Some(current) = self.current(&call) {
+                    current.is_accepted = true;
+                }
+                self.attach();
+            }
+            CallEvent::Peer { call, peer_id } => self.listen_to(&call, peer_id),
+            CallEvent::PeerGone { call, peer_id } => self.peer_gone(&call, &peer_id),
+            CallEvent::Ended { call, reason } => self.ended(&call, reason, end),
+            CallEvent::Updated { .. } | CallEvent::Away { .. } | CallEvent::Back { .. } => {}
+        }
+    }
+
+    fn incoming(&mut self, call: CallId, from: String) {
+        let Manner::Device { answer, .. } = &self.manner else { return };
+        cli::say(&format!("call from {}", cli::printable(&from)));
+        let takes = answer.takes(&from);
+        self.with_client(|client| match takes {
+            true => client.accept(call.clone(), self.media),
+            false => client.reject(call.clone(), RejectReason::Rejected),
+        });
+        self.begin(call, from);
+    }
+
+    fn begin(&mut self, id: CallId, with: String) {
+        self.ear.let_go();
+        self.call = Some(Call { id, with, is_accepted: false, peer: None });
+    }
+
+    /// Says which producer carries this side's media: once it is there, and once the call is.
+    fn attach(&self) {
+        let Some(call) = self.call.as_ref().filter(|call| call.is_accepted) else { return };
+        let id = self.sending.client_id();
+        if let Some(peer_id) = id.as_deref().and_then(PeerId::new) {
+            self.with_client(|client| client.attach_peer(call.id.clone(), peer_id));
+        }
+    }
+
+    fn listen_to(&mut self, id: &CallId, peer_id: PeerId) {
+        let Some(call) = self.current(id) else { return };
+        call.peer = Some(peer_id.clone());
+        if let Err(error) = self.ear.listen_to(peer_id.as_str()) {
+            tracing::error!("{error}");
+            self.media_failed();
+        }
+    }
+
+    fn peer_gone(&mut self, id: &CallId, peer_id: &PeerId) {
+        let Some(call) = self.current(id) else { return };
+        if call.peer.take_if(|peer| peer == peer_id).is_some() {
+            self.ear.let_go();
+        }
+    }
+
+    fn media_failed(&mut self) {
+        self.ear.let_go();
+        if let Some(Call { id, .. }) = &self.call {
+            self.with_client(|client| client.hang_up(id.clone(), HangUpReason::MediaFailed));
+        }
+    }
+
+    fn ended(&mut self, id: &CallId, reason: CallEnd, end: &End) {
+        let Some(Call { with, .. }) = self.call.take_if(|call| call.id == *id) else { return };
+        self.ear.let_go();
+        let words = words::reason(reason);
+        cli::say(&format!("call ended: {words}"));
+        let is_normal = reason == CallEnd::Hangup;
+        self.over(&with, if is_normal { Ok(()) } else { Err(words) }, end);
+    }
+
+    /// A terminal ends with its call.
+    fn over(&self, with: &str, outcome: Result<(), &str>, end: &End) {
+        if let Manner::Terminal(_) = &self.manner {
+            let failed = |why| RunError::Other(format!("the call with {with} ended: {why}"));
+            end.with(outcome.map_err(failed));
+        }
+    }
+
+    fn current(&mut self, id: &CallId) -> Option<&mut Call> {
+        self.call.as_mut().filter(|call| call.id == *id)
+    }
+
+    fn with_client(&self, command: impl FnOnce(&Client)) {
+        if let Some(line) = &self.line {
+            command(line.client());
+        }
+    }
+}

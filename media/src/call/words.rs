@@ -1,0 +1,104 @@
+//! Whose calls are accepted, what a phone is told, and the words for how a call ended.
+
+use std::{fmt, str::FromStr};
+
+use intercom_client::CallEnd;
+
+/// Whose calls a device accepts by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// Nobody's.
+    #[default]
+    Never,
+    /// Everybody's whom the signaller lets ring.
+    Auto,
+    /// Those of these accounts.
+    Accounts(Vec<String>),
+}
+
+impl Answer {
+    /// Whether a call of this account is accepted.
+    pub fn takes(&self, from: &str) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Auto => true,
+            Self::Accounts(names) => names.iter().any(|name| name.eq_ignore_ascii_case(from)),
+        }
+    }
+}
+
+impl FromStr for Answer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "never" => return Ok(Self::Never),
+            "auto" => return Ok(Self::Auto),
+            _ => {}
+        }
+        let names = text.strip_prefix("accounts:").unwrap_or_default();
+        let names: Vec<_> = names.split(',').map(|name| name.trim().to_owned()).collect();
+        if names.iter().any(String::is_empty) {
+            return Err("it is auto, never or accounts:NAME,NAME".into());
+        }
+        Ok(Self::Accounts(names))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("never"),
+            Self::Auto => f.write_str("auto"),
+            Self::Accounts(names) => write!(f, "accounts:{}", names.join(",")),
+        }
+    }
+}
+
+/// What a phone is told by what is around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// What this side sends is to be had from the server, for the first time or again.
+    OnAir,
+    /// A track of the other side has ended.
+    TrackOver,
+    /// The other side's media do not come, or cannot be played; one sentence.
+    RemoteFailed(String),
+    /// The loudspeaker failed; one sentence.
+    LoudspeakerFailed(String),
+}
+
+/// Why a call ended, as on the wire.
+pub(super) fn reason(end: CallEnd) -> &'static str {
+    match end {
+        CallEnd::Hangup => "hangup",
+        CallEnd::Rejected => "rejected",
+        CallEnd::Busy => "busy",
+        CallEnd::NoAnswer => "noAnswer",
+        CallEnd::Cancelled => "cancelled",
+        CallEnd::Disconnected => "disconnected",
+        CallEnd::MediaFailed => "mediaFailed",
+        CallEnd::AnsweredElsewhere => "answeredElsewhere",
+        CallEnd::LoggedOut => "loggedOut",
+        CallEnd::Incompatible => "incompatible",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn who_is_answered() {
+        for text in ["never", "auto", "accounts:ann,bob"] {
+            assert_eq!(text.parse::<Answer>().unwrap().to_string(), text);
+        }
+        let some: Answer = "accounts:Ann, bob".parse().unwrap();
+        assert!(some.takes("ann") && some.takes("bob") && !some.takes("eve"));
+        for text in ["", "always", "accounts:", "accounts:ann,,bob"] {
+            assert!(text.parse::<Answer>().is_err(), "{text}");
+        }
+    }
+}
