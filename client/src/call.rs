@@ -129,10 +129,10 @@ impl Calls {
             }
             ServerMessage::CallAway { call_id } => self.of(&call_id, |call| call.away(out, true)),
             ServerMessage::CallBack { call_id } => self.of(&call_id, |call| call.away(out, false)),
-            ServerMessage::CallEnded { call_id, reason } => {
-                if self.current.as_ref().is_some_and(|call| *call.id.as_str() == *call_id) {
-                    self.ended(out, reason);
-                }
+            ServerMessage::CallEnded { call_id, reason }
+                if self.current.as_ref().is_some_and(|call| *call.id.as_str() == *call_id) =>
+            {
+                self.ended(out, reason);
             }
             _ => {}
         }

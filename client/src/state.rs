@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use intercom_protocol::gst::{self, ParseError};
-use intercom_protocol::intercom::{self, ClientMessage, FromServer, ServerMessage, Tagged};
+use intercom_protocol::intercom::{self, ClientMessage, FromServer, Secret, ServerMessage, Tagged};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tracing::{debug, info, warn};
@@ -360,20 +360,20 @@ impl State {
                 ice_servers,
                 ..
             }) => {
-                self.begin_anew(resume_token.as_deref().map(Ledger::new));
-                self.welcome(now, &peer_id, account.map(|account| account.into_owned()));
+                self.begin_anew(resume_token.map(|Secret(token)| Ledger::new(&token)));
+                self.welcome(now, &peer_id, account.map(Cow::into_owned));
                 self.ice_servers(ice_servers, None);
             }
             FromServer::Intercom(ServerMessage::Resumed {
                 received,
-                resume_token,
+                resume_token: Secret(token),
                 reset,
                 restarted,
             }) => {
                 if reset {
-                    self.reset(now, &resume_token, restarted);
+                    self.reset(now, &token, restarted);
                 } else {
-                    self.resumed(now, received, &resume_token);
+                    self.resumed(now, received, &token);
                 }
             }
             FromServer::Intercom(ServerMessage::Error { code, details }) => {

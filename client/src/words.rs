@@ -280,20 +280,12 @@ pub enum CallEvent {
 }
 
 /// STUN and TURN servers.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IceServers {
     /// As WebRTC's `RTCConfiguration` has them.
     pub servers: Vec<intercom::IceServer>,
     /// How long they are good; `None` if that is not known or for ever.
     pub ttl: Option<Duration>,
-}
-
-impl std::fmt::Debug for IceServers {
-    /// Without the credentials.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let urls: Vec<_> = self.servers.iter().flat_map(|server| &server.urls).collect();
-        f.debug_struct("IceServers").field("urls", &urls).field("ttl", &self.ttl).finish()
-    }
 }
 
 /// Why a session is over.

@@ -122,7 +122,7 @@ async fn first_event_over_tls(acceptor: TlsAcceptor, uri_host: &str, trust: Trus
             tokio::spawn(async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
                     let mut peer = Peer::accept(stream).await;
-                    peer.say(r#"{"type":"welcome","peerId":"me"}"#).await;
+                    peer.welcome().await;
                     let _ = peer.0.next().await;
                 }
             });

@@ -373,8 +373,10 @@ fn closing_ends_what_is_live_and_says_goodbye_last() {
 }
 
 #[test]
-fn a_refused_producer_is_told_so() {
+fn a_refused_request_is_told() {
     let mut world = World::online(Role::Producer);
+    world.say(r#"{"type":"list","producers":[]}"#);
+    world.outputs();
     world.say(r#"{"type":"error","details":"only watching is allowed"}"#);
     let details = "only watching is allowed".to_owned();
     assert_eq!(world.events(), [Event::Refused { details }]);

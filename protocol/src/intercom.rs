@@ -154,7 +154,7 @@ pub enum ServerMessage<'a> {
         role: AccountRole,
         /// What `hello.resume` takes; guests have nothing to come back to.
         #[serde(borrow)]
-        resume_token: Option<Cow<'a, str>>,
+        resume_token: Option<Secret<'a>>,
         /// For the peer connections.
         ice_servers: Vec<IceServer>,
     },
@@ -164,7 +164,7 @@ pub enum ServerMessage<'a> {
         received: u64,
         /// What the next `hello.resume` takes; the old one is good until the first ack.
         #[serde(borrow)]
-        resume_token: Cow<'a, str>,
+        resume_token: Secret<'a>,
         /// Messages were lost: both counts begin anew, and a `snapshot` follows.
         #[serde(default, skip_serializing_if = "is_false")]
         reset: bool,
@@ -302,6 +302,17 @@ pub enum ServerMessage<'a> {
     },
 }
 
+/// A text that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl std::fmt::Debug for Secret<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
 /// What one side of a call sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
@@ -431,7 +442,7 @@ pub enum EndReason {
 }
 
 /// As WebRTC's `RTCIceServer`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {
     /// `stun:` and `turn:` addresses (RFC 7064, 7065).
     pub urls: Vec<String>,
@@ -441,6 +452,13 @@ pub struct IceServer {
     /// For TURN; good for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+}
+
+impl std::fmt::Debug for IceServer {
+    /// Without its credential.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
 }
 
 /// A message and the `id` that its answer repeats.

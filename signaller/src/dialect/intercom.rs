@@ -93,7 +93,7 @@ impl Intercom {
                     .me
                     .resume_token
                     .as_ref()
-                    .map(|token| token.expose_secret().into()),
+                    .map(|token| wire::Secret(token.expose_secret().into())),
                 ice_servers: self.me.ice_servers.servers.clone(),
             },
             Notice::Accounts(accounts) => {
@@ -182,7 +182,7 @@ pub(crate) fn refused(code: &str, details: &str, tag: Option<&str>) -> String {
 
 /// The answer to one that brings a connection back.
 pub(crate) fn resumed(received: u64, resume_token: &str, reset: bool, restarted: bool) -> String {
-    let resume_token = resume_token.into();
+    let resume_token = wire::Secret(resume_token.into());
     ServerMessage::Resumed { received, resume_token, reset, restarted }.print(None)
 }
 
