@@ -479,9 +479,15 @@ async fn the_cookie_is_for_our_own_pages() {
     let refused = house.refused(&evil, "POST /api/login", stolen).await;
     assert_eq!(refused, (403, "foreignOrigin".into()));
 
+    let info = house.ask(&ann, "GET /api/info", None).await;
+    assert_eq!((&info.body["account"]["name"], info.header("set-cookie")), (&json!("ann"), None));
     assert_eq!(house.ask(&ann, "POST /api/logout", None).await.status, 204);
     let refused = house.refused(&ann, "GET /api/me", Value::Null).await;
     assert_eq!(refused, (401, "badLogin".into()));
+    let info = house.ask(&ann, "GET /api/info", None).await;
+    assert_eq!((info.status, &info.body["account"]), (200, &Value::Null));
+    let taken_away = info.header("set-cookie").unwrap();
+    assert!(taken_away.starts_with("__Host-intercom=; Max-Age=0; "), "{taken_away}");
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use intercom_protocol::intercom::IceServer;
 use serde::Serialize;
 use signaller_core::Access;
 
-use super::Api;
 use super::asker::{Anyone, Asker};
+use super::login::{Me, cookie};
+use super::{Api, Refused};
 use crate::store::Registration;
 
 /// The description of this API, OpenAPI 3.1.
@@ -20,6 +21,8 @@ pub(super) struct Info {
     version: &'static str,
     registration: &'static str,
     guests: &'static str,
+    /// Who asks; `None` for a guest.
+    account: Option<Me>,
 }
 
 #[derive(Serialize)]
@@ -29,7 +32,19 @@ pub(super) struct IceServers {
     ttl: Option<u32>,
 }
 
-pub(super) async fn info(State(api): State<Api>, anyone: Anyone) -> Json<Info> {
+/// A cookie that is good no more is taken away: a page cannot do that, and as long as it is shown
+/// there is no WebSocket, not even for a guest.
+pub(super) async fn info(
+    State(api): State<Api>,
+    anyone: Anyone,
+    asker: Result<Asker, Refused>,
+) -> Result<Response, Refused> {
+    let (account, is_over) = match asker {
+        Ok(asker) => (Some(Me::of(&api, asker.name()).await?), false),
+        Err(refused) if refused.is("notLoggedIn") => (None, false),
+        Err(refused) if refused.is("badLogin") => (None, true),
+        Err(refused) => return Err(refused),
+    };
     let registration = match api.gate.registration() {
         Registration::Open => "open",
         Registration::Invite => "invite",
@@ -40,7 +55,9 @@ pub(super) async fn info(State(api): State<Api>, anyone: Anyone) -> Json<Info> {
         Some(Access::Watch) => "watch",
         Some(Access::Full) => "full",
     };
-    Json(Info { version: env!("CARGO_PKG_VERSION"), registration, guests })
+    let version = env!("CARGO_PKG_VERSION");
+    let info = Json(Info { version, registration, guests, account });
+    Ok(if is_over { (cookie("", 0), info).into_response() } else { info.into_response() })
 }
 
 pub(super) async fn openapi() -> impl IntoResponse {

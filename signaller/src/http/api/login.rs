@@ -171,7 +171,7 @@ pub(super) async fn end_other_sessions(
 }
 
 impl Me {
-    async fn of(api: &Api, name: &AccountName) -> Result<Self, Refused> {
+    pub(super) async fn of(api: &Api, name: &AccountName) -> Result<Self, Refused> {
         let account = api.store.account(name).await?;
         // It may have been removed a moment ago.
         let account = account.ok_or_else(Refused::not_logged_in)?;
@@ -209,7 +209,7 @@ async fn open(
 
 /// With this name a browser takes it only over TLS (or on its own machine), and shows it to nobody
 /// else; `Secure` is said on the plain listener as well, where it is the proxy that has the TLS.
-fn cookie(secret: &str, life: u32) -> [(HeaderName, String); 1] {
+pub(super) fn cookie(secret: &str, life: u32) -> [(HeaderName, String); 1] {
     let attributes = "Path=/; Secure; HttpOnly; SameSite=Strict";
     [(header::SET_COOKIE, format!("{COOKIE}={secret}; Max-Age={life}; {attributes}"))]
 }

@@ -56,6 +56,10 @@ impl Refused {
         Self::new("unreadable", details)
     }
 
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.code == code
+    }
+
     fn status(&self) -> StatusCode {
         match self.code {
             "notLoggedIn" | "badLogin" => StatusCode::UNAUTHORIZED,
