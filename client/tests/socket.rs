@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use intercom_client::{
-    Client, Config, Event, Events, ListedRole, Lost, PermanentError, Role, ServerUri, SessionId,
-    Target, Trust, list,
+    Client, Config, Event, Events, ListedRole, Login, Lost, PermanentError, Role, ServerUri,
+    SessionId, Target, Trust, list,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -212,6 +212,59 @@ async fn a_refusal_is_told_in_the_servers_own_words() {
             assert!(matches!(event, Event::Disconnected { reason: Lost::Http(503), .. }));
         }
     }
+}
+
+#[tokio::test]
+async fn a_stock_server_is_spoken_to_in_its_own_protocol() {
+    let (listener, port) = listen().await;
+    let login = Login::Token("ict_secret".into());
+    let instance = Some("front".parse().unwrap());
+    let config = Config { login, instance, ..plain(port) };
+    let (_client, mut events) = Client::spawn(config.clone(), &Handle::current());
+    // It does not know the subprotocol, which ends the first handshake.
+    let _ = tokio_tungstenite::accept_async(listener.accept().await.unwrap().0).await;
+    let mut peer = Peer::accept(listener.accept().await.unwrap().0).await;
+    peer.welcome().await;
+    assert!(matches!(next(&mut events).await, Event::Connected { account: None, .. }));
+
+    let password = Login::Password { name: "ann".into(), password: "secret".into() };
+    let (_client, mut events) =
+        Client::spawn(Config { login: password, ..config }, &Handle::current());
+    for _ in 0..2 {
+        let _ = tokio_tungstenite::accept_async(listener.accept().await.unwrap().0).await;
+    }
+    assert_eq!(next(&mut events).await, Event::Failed(PermanentError::NoLogins));
+}
+
+#[tokio::test]
+async fn who_one_is_goes_with_the_upgrade() {
+    let (listener, port) = listen().await;
+    let login = Login::Token("ict_secret".into());
+    let instance = Some("front".parse().unwrap());
+    let config = Config { login, instance, ..plain(port) };
+    let (_client, _events) = Client::spawn(config, &Handle::current());
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = vec![0; 4096];
+    let length = stream.read(&mut head).await.unwrap();
+    let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+    for line in [
+        "authorization: bearer ict_secret\r\n",
+        "x-intercom-instance: front\r\n",
+        "sec-websocket-protocol: intercom.v1\r\n",
+    ] {
+        assert!(head.contains(line), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_do_not_travel_in_the_clear() {
+    let server: ServerUri = "ws://192.0.2.1:8443".parse().unwrap();
+    let login = Login::Token("ict_secret".into());
+    let config = Config { login, ..Config::new(server, Role::Producer) };
+    let (_client, mut events) = Client::spawn(config.clone(), &Handle::current());
+    let event = next(&mut events).await;
+    assert!(matches!(&event, Event::Failed(PermanentError::Unencrypted(_))), "{event:?}");
+    assert!(list(&config).await.unwrap_err().to_string().contains("wss://"));
 }
 
 #[tokio::test]

@@ -628,9 +628,9 @@ async fn what_a_connection_logged_in_with_goes_with_it() {
     let connect = async || {
         let credential = store.open_connection(&ann, &who).await.unwrap();
         let (account, peer) = (Some(ann.clone()), PeerId::from(&*credential.0.to_string()));
-        let credential = Some(credential);
-        let resume = Resume { account, credential, peer, instance: None, calls: true };
-        (credential.unwrap(), store.create_resume(&resume).await.unwrap().0)
+        let resume =
+            Resume { account, credential: Some(credential), peer, instance: None, calls: true };
+        (credential, store.create_resume(&resume).await.unwrap().0)
     };
     let kept = async || {
         store.flush().await;
