@@ -200,8 +200,6 @@ const PACKAGES: &[(&str, &[&str])] = &[
     (
         "gstreamer1.0-plugins-base",
         &[
-            "alsasink",
-            "alsasrc",
             "appsink",
             "appsrc",
             "audioconvert",
@@ -210,10 +208,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "audioresample",
             "audiotestsrc",
             "cdparanoiasrc",
-            "clockoverlay",
             "decodebin",
             "decodebin3",
-            "glimagesink",
             "oggdemux",
             "oggmux",
             "opusdec",
@@ -222,10 +218,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "playbin",
             "playbin3",
             "rawvideoparse",
-            "textoverlay",
             "theoradec",
             "theoraenc",
-            "timeoverlay",
             "uridecodebin",
             "videoconvert",
             "videorate",
@@ -234,8 +228,6 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "volume",
             "vorbisdec",
             "vorbisenc",
-            "ximagesink",
-            "xvimagesink",
         ],
     ),
     (
@@ -288,7 +280,6 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "wavenc",
             "wavparse",
             "webmmux",
-            "webrtcdsp",
             "ximagesrc",
             "y4menc",
         ],
@@ -314,21 +305,30 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "vp9parse",
             "waylandsink",
             "webrtcbin",
+            "webrtcdsp",
             "webrtcechoprobe",
         ],
     ),
     ("gstreamer1.0-plugins-ugly", &["x264enc", "asfdemux", "mpeg2dec"]),
     ("gstreamer1.0-libav", &["avdec_h264", "avdec_mjpeg", "avenc_aac"]),
+    ("gstreamer1.0-alsa", &["alsasink", "alsasrc"]),
+    ("gstreamer1.0-gl", &["glimagesink"]),
     ("gstreamer1.0-nice", &["nicesink", "nicesrc"]),
     ("gstreamer1.0-libcamera", &["libcamerasrc"]),
     ("gstreamer1.0-pipewire", &["pipewiresink", "pipewiresrc"]),
     ("gstreamer1.0-gtk3", &["gtksink", "gtkglsink"]),
     ("gstreamer1.0-vaapi", &["vaapih264enc", "vaapisink"]),
+    (
+        "gstreamer1.0-x",
+        &["clockoverlay", "textoverlay", "timeoverlay", "ximagesink", "xvimagesink"],
+    ),
 ];
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::{collections::BTreeSet, process::Command};
 
     use super::*;
 
@@ -349,6 +349,29 @@ mod tests {
         }
         assert!(make("nosuchelement").is_err());
         assert!(make_first(&["nosuchelement", "queue"]).is_ok());
+    }
+
+    #[test]
+    fn every_package_has_its_elements() {
+        gst::init().unwrap();
+        let mut seen = 0;
+        for (package, elements) in PACKAGES {
+            let plugin = |element: &&str| gst::ElementFactory::find(element)?.plugin()?.filename();
+            let files = elements.iter().filter_map(plugin);
+            let files: BTreeSet<_> = files
+                .filter_map(|file| Some(format!("*/{}", file.file_name()?.display())))
+                .collect();
+            if files.is_empty() {
+                continue;
+            }
+            let owners = Command::new("dpkg-query").arg("-S").args(&files).output().unwrap();
+            for line in String::from_utf8_lossy(&owners.stdout).lines() {
+                let (owner, file) = line.split_once(':').unwrap();
+                assert_eq!(owner, *package, "{file}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 30, "{seen}");
     }
 
     #[test]
