@@ -120,6 +120,8 @@ impl World {
             .env_clear()
             .env("PATH", format!("{}:{path}", target_dir().display()))
             .env("HOME", self.dir.path())
+            // Without it libpulse leaves a directory in /tmp.
+            .env("XDG_RUNTIME_DIR", self.dir.path())
             .env("LC_ALL", "C.UTF-8")
             .env("INTERCOM_LOG", "error")
             .env("INTERCOM_CA", "pki/ca.pem")
