@@ -134,11 +134,16 @@ impl Sessions {
     /// The server, if it comes back, may know nothing of what is live.
     pub(crate) fn forgotten(&mut self) {
         self.own_id = None;
-        self.wish.listed = false;
-        self.wish.asked = None;
+        self.begin_anew();
         for session in self.live.values_mut() {
             session.known = false;
         }
+    }
+
+    /// Both ends count anew: what was asked is lost. A snapshot will say which sessions are known.
+    pub(crate) fn begin_anew(&mut self) {
+        self.wish.listed = false;
+        self.wish.asked = None;
     }
 
     /// The connection goes on where it broke off.

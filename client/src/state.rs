@@ -410,7 +410,7 @@ impl State {
         let gap = self.gap.get_or_insert_default();
         gap.called.extend(called);
         gap.is_restarted |= is_restarted;
-        self.sessions.forgotten();
+        self.sessions.begin_anew();
         self.online(now);
         self.register();
         self.connected();

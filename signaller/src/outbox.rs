@@ -125,21 +125,19 @@ impl Outbox {
     }
 
     /// It has a new socket; the old one, if it has not noticed yet, is closed. What the peer has
-    /// not received follows. Returns whether something was lost: then nothing follows, and both
-    /// ends count anew.
+    /// not received follows. Returns whether something was lost: then both ends count anew.
     pub(crate) fn plug(&mut self, line: Line, received: u64) -> bool {
         if let Some(old) = self.line.take() {
             old.close(CloseReason::Replaced);
         }
-        let unread = self.backlog.as_mut().and_then(|backlog| backlog.unread(received));
-        for letter in unread.iter().flatten() {
-            let _ = line.put(letter.clone()); // fewer than a line takes
+        let backlog = self.backlog.get_or_insert_default();
+        let unread = backlog.unread(received);
+        let is_lost = unread.is_none();
+        for letter in unread.unwrap_or_else(|| backlog.begin_anew()) {
+            let _ = line.put(letter); // fewer than a line takes
         }
         self.line = Some(line);
-        if unread.is_none() {
-            self.backlog = Some(Backlog::default());
-        }
-        unread.is_none()
+        is_lost
     }
 
     /// Tells the socket to close.
@@ -232,6 +230,16 @@ impl Backlog {
             self.acknowledge(received);
             self.letters.iter().cloned().collect()
         })
+    }
+
+    /// Counts from now on. What was put since it forgot follows, for the reasons that are in it; a
+    /// peer that lost something out of the middle needs no end of it.
+    fn begin_anew(&mut self) -> Vec<Letter> {
+        if self.is_whole || self.before > 0 {
+            *self = Self::default();
+        }
+        self.is_whole = true;
+        self.letters.iter().cloned().collect()
     }
 
     fn drop_first(&mut self) -> bool {
@@ -333,6 +341,22 @@ mod tests {
         let (line, mut inbox, _) = line();
         assert!(!outbox.plug(line, 0));
         assert_eq!(numbers(&mut inbox), ["7"]);
+    }
+
+    #[test]
+    fn what_was_put_since_the_start_is_not_lost() {
+        for (count, follows) in [(0, 0), (5, 5), (300, 0)] {
+            let mut outbox = Outbox::forgetful();
+            for number in 0..count {
+                outbox.put(letter(number), None).unwrap();
+            }
+            let (first, mut inbox, _) = line();
+            assert!(outbox.plug(first, 17));
+            assert_eq!(numbers(&mut inbox).len(), follows, "{count}");
+            let (second, mut inbox, _) = line();
+            assert!(!outbox.plug(second, follows as u64));
+            assert!(numbers(&mut inbox).is_empty());
+        }
     }
 
     #[test]

@@ -94,7 +94,7 @@ async fn pump(
     }
 }
 
-fn start(line: SocketAddr, login: &Login, instance: String, role: Role) -> (Client, Events) {
+fn start(line: SocketAddr, login: &Login, instance: &str, role: Role) -> (Client, Events) {
     let server: ServerUri = format!("ws://{line}").parse().unwrap();
     let instance = Some(instance.parse().unwrap());
     let config = Config { login: login.clone(), instance, ..Config::new(server, role) };
@@ -158,11 +158,11 @@ impl End {
 async fn pair(server: SocketAddr, login: &Login, number: u64) -> usize {
     let (near, near_cuts) = line(server, 2 * number).await;
     let (far, far_cuts) = line(server, 2 * number + 1).await;
-    let producer = End::new(start(near, login, format!("p{number}"), Role::Producer));
+    let producer = End::new(start(near, login, &format!("p{number}"), Role::Producer));
     let (came, id) = oneshot::channel();
     let producing = tokio::spawn(producer.run(Some(came)));
     let target = Target::PeerId(timeout(PATIENCE, id).await.unwrap().unwrap());
-    let consumer = start(far, login, format!("c{number}"), Role::Consumer(target));
+    let consumer = start(far, login, &format!("c{number}"), Role::Consumer(target));
     let consumer = End::new(consumer).run(None).await;
     let producer = producing.await.unwrap();
     assert_eq!((producer.said, consumer.said), (MESSAGES, MESSAGES));
