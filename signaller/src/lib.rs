@@ -189,10 +189,12 @@ impl Server {
     ///
     /// # Errors
     /// What is there now cannot be used. The server goes on with what it has.
-    pub async fn reload_certificate(&self) -> Result<(), CertificateError> {
+    pub fn reload_certificate(
+        &self,
+    ) -> impl Future<Output = Result<(), CertificateError>> + Send + use<> {
         let certificate = Arc::clone(&self.certificate);
         // It waits for whoever else writes in the directory; nobody's messages are to wait with it.
-        tokio::task::spawn_blocking(move || certificate.reload()).await?
+        async { tokio::task::spawn_blocking(move || certificate.reload()).await? }
     }
 
     /// Takes over what can change while peers are connected: who may connect, and how many. Whoever

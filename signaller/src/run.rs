@@ -7,6 +7,7 @@ use std::time::Duration;
 use intercom_settings::log::{Log, LogArgs};
 use intercom_settings::{Settings, Terminal};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tracing::error;
 
@@ -85,6 +86,7 @@ async fn serve(config: Config, mut settings: Settings, log: Log) -> Result<(), R
     let manager = Manager::find();
     manager.ready();
     let mut ticks = manager.period.map(ticks);
+    let mut certificates = JoinSet::new();
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => break,
@@ -94,7 +96,13 @@ async fn serve(config: Config, mut settings: Settings, log: Log) -> Result<(), R
                     break;
                 }
                 manager.reloading();
-                reload(&server, &mut settings, &log).await;
+                reload(&server, &mut settings, &log);
+                certificates.spawn(server.reload_certificate());
+            }
+            Some(reloaded) = certificates.join_next() => {
+                if let Ok(Err(error)) = reloaded {
+                    error!("the certificate stays as it is: {error}");
+                }
                 manager.ready();
             }
             () = next(&mut ticks) => {
@@ -128,14 +136,11 @@ impl Signals {
 }
 
 /// Whatever cannot be used changes nothing. Nobody loses a connection.
-async fn reload(server: &Server, settings: &mut Settings, log: &Log) {
+fn reload(server: &Server, settings: &mut Settings, log: &Log) {
     settings.reload(configure, |(config, filter)| {
         server.apply(&config);
         log.follow(&filter);
     });
-    if let Err(error) = server.reload_certificate().await {
-        error!("the certificate stays as it is: {error}");
-    }
 }
 
 fn ticks(period: Duration) -> Interval {

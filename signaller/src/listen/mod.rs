@@ -3,18 +3,20 @@
 //! What a request is answered is not decided here, except for WebSocket upgrades
 //! ([`upgrade`], [`admission`]). Nothing in the accept loop waits for one client; when there are
 //! very many that are no WebSockets, newcomers wait until one of them has gone or has become one,
-//! and each of them goes soon.
+//! and each of them goes soon; one machine alone cannot be very many.
 
 pub(crate) mod admission;
 pub(crate) mod bind;
 pub(crate) mod tls;
 pub(crate) mod upgrade;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -38,6 +40,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const MAX_HEAD_LEN: usize = 16 * 1024;
 /// How many connections may be no WebSockets (yet) at a time.
 const VISITORS: usize = 256;
+/// How many of them may come from one address, so that one machine does not keep all others out.
+/// Its own is exempt: there may be a proxy.
+const VISITORS_OF_ONE: usize = 64;
 /// How long to leave the queue of the system alone when no more sockets can be had.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 /// What hinders is said, but not each time.
@@ -49,6 +54,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 #[derive(Clone, Debug)]
 pub(crate) struct Visits {
     seats: Arc<Semaphore>,
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
     /// How long one may ask, and then how long it may take its last answer.
     life: Duration,
 }
@@ -56,8 +62,41 @@ pub(crate) struct Visits {
 impl Visits {
     /// One for all listeners together.
     pub(crate) fn new(life: Duration) -> Self {
-        Self { seats: Arc::new(Semaphore::new(VISITORS)), life }
+        Self { seats: Arc::new(Semaphore::new(VISITORS)), by_address: Arc::default(), life }
     }
+
+    /// One more from this address; `None` if it has as many as it may.
+    fn one_of(&self, remote: IpAddr) -> Option<Share> {
+        let mut by_address = lock(&self.by_address);
+        let count = by_address.entry(remote).or_default();
+        if *count >= VISITORS_OF_ONE && !remote.is_loopback() {
+            return None;
+        }
+        *count += 1;
+        Some(Share { by_address: Arc::clone(&self.by_address), remote })
+    }
+}
+
+/// One of the connections of an address; free again when dropped.
+struct Share {
+    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    remote: IpAddr,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut by_address = lock(&self.by_address);
+        if let Some(count) = by_address.get_mut(&self.remote) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&self.remote);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Answers a request.
@@ -109,13 +148,17 @@ where
         }
         let Ok(seat) = Arc::clone(&visits.seats).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((socket, _)) => {
+            Ok((socket, remote)) => {
+                let Some(share) = visits.one_of(remote.ip().to_canonical()) else {
+                    debug!(%remote, "turned away: its address has too many connections");
+                    continue;
+                };
                 let served = serve(socket);
                 tokio::spawn(async move {
                     if let Err(error) = served.await {
                         debug!(%error, "socket dropped");
                     }
-                    drop(seat);
+                    drop((seat, share));
                 });
             }
             Err(error) if is_exhaustion(&error) => {
@@ -205,5 +248,31 @@ where
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!(%error, "HTTP connection ended"),
         Err(_) => debug!("HTTP connection dropped: it does not take its answer"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn one_machine_does_not_keep_all_others_out() {
+        let visits = Visits::new(DEADLINE);
+        let [crowd, other] = ["192.168.1.7", "192.168.1.8"].map(|ip| ip.parse().unwrap());
+        let mut shares: Vec<_> = (0..VISITORS_OF_ONE).map(|_| visits.one_of(crowd)).collect();
+        assert!(shares.iter().all(Option::is_some) && visits.one_of(crowd).is_none());
+        assert!(visits.one_of(other).is_some());
+        shares.pop();
+        assert!(visits.one_of(crowd).is_some());
+        drop(shares);
+        assert!(lock(&visits.by_address).is_empty());
+    }
+
+    #[test]
+    fn our_own_machine_may_have_a_proxy() {
+        let visits = Visits::new(DEADLINE);
+        let shares = (0..2 * VISITORS_OF_ONE).map(|_| visits.one_of([127, 0, 0, 1].into()));
+        assert!(shares.collect::<Vec<_>>().iter().all(Option::is_some));
     }
 }
