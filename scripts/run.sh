@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# The main job: a signaller with its web app, and the producer `door`, until Ctrl-C.
+# The main job: a signaller with its web app, and the producer `door`, until Ctrl-C. The first start makes an
+# account for you and one for the door.
 #
 #   CAMERA=v4l2:/dev/video0 MIC=alsa:default   what to send instead of the test picture and tone
 #   PORT=8443                                  where to listen
-#   LOCAL=1                                    on loopback only
+#   LOCAL=1                                    on loopback only, where programs need no login
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 port=${PORT:-8443}
 listen="[::]:$port"
 host=$(hostname)
-[ -z "${LOCAL-}" ] || listen="127.0.0.1:$port" host=localhost
+local_peers=deny
+[ -z "${LOCAL-}" ] || listen="127.0.0.1:$port" host=localhost local_peers=full
 bin=target/release
 data=var
+token=$data/door.token
 pids=()
 # What runs as a service here is no business of ours.
 export INTERCOM_CONFIG=${INTERCOM_CONFIG-/dev/null}
@@ -38,12 +41,49 @@ start() {
     cat <&"$out" &
 }
 
+# Keeps accounts: `signaller account add …`
+signaller() {
+    "$bin/intercom-signaller" "$@" --data-dir "$data"
+}
+
+# The names of all accounts of a kind.
+accounts() {
+    signaller account list | awk -v kind="$1" '$2 == kind { print $1 }'
+}
+
+make_door() {
+    accounts device | grep -x door >/dev/null || signaller account add door --kind device
+    [ -s "$token" ] || (umask 077 && signaller token create door --name "make run" >"$token.new" && mv "$token.new" "$token")
+}
+
+new_password() {
+    head -c 1000 /dev/urandom | LC_ALL=C tr -dc 'a-km-np-z2-9' | sed -E 's/^(.{5})(.{5})(.{5}).*/\1-\2-\3/'
+}
+
+# Says how to log in; makes an admin if there is none.
+login() {
+    local name password
+    name=$(accounts admin | head -n 1)
+    if [ -n "$name" ]; then
+        echo "  Log in      as $name; the password was printed at the first start. A new one:"
+        echo "              $bin/intercom-signaller account passwd $name --data-dir $data"
+        return
+    fi
+    name=${USER-}
+    [[ $name =~ ^[a-z0-9][a-z0-9._-]{0,31}$ && $name != door ]] || name=admin
+    password=$(new_password)
+    signaller account add "$name" --kind admin <<<"$password"
+    echo "  Log in      as $name with the password $password"
+    echo "              It is printed only now. Another one: account passwd $name --data-dir $data"
+}
+
 mkdir -p "$data"
-start "$bin/intercom-signaller" serve --listen "$listen" --data-dir "$data" --anonymous full --local-peers full
+start "$bin/intercom-signaller" serve --listen "$listen" --data-dir "$data" --anonymous deny --local-peers "$local_peers"
 address=${line#listening on }
 port=${address##*:}
-start "$bin/intercom-producer" --server "wss://localhost:$port" --ca "$data/pki/ca.pem" --name door \
-    --video "${CAMERA:-test:ball}" --audio "${MIC:-test}"
+make_door
+start "$bin/intercom-producer" --server "wss://localhost:$port" --ca "$data/pki/ca.pem" --token-file "$token" \
+    --name door --video "${CAMERA:-test:ball}" --audio "${MIC:-test}"
 
 cat <<EOF
 
@@ -56,11 +96,12 @@ if [ -z "${LOCAL-}" ]; then
         echo "  or          https://$name:$port/"
     done
 fi
+login
 cat <<EOF
   CA file     $data/pki/ca.pem
   Trust it    http://$host:$port/ca has it for phones; docs/guide/trust.md says how; a browser warns until then
 
-  There is no login yet: whoever reaches this port may watch and send. LOCAL=1 keeps it on this machine.
+  Nobody watches or sends without a login. LOCAL=1 keeps it all on this machine.
   Ctrl-C stops everything.
 
 EOF

@@ -6,6 +6,11 @@ export default defineConfig({
   // The server's content security policy allows files of its own origin only: nothing is inlined.
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   // `npm run dev` against a running `intercom-signaller serve --plain 127.0.0.1:9000`.
-  server: { proxy: { "/ws": { target: "ws://127.0.0.1:9000", ws: true } } },
+  server: {
+    proxy: {
+      "/api": "http://127.0.0.1:9000",
+      "/ws": { target: "ws://127.0.0.1:9000", ws: true },
+    },
+  },
   test: { include: ["test/**/*.test.ts"] },
 });

@@ -6,7 +6,7 @@ use clap::Parser;
 use intercom_media::{
     cli::ServerArgs,
     peer::Target,
-    spec::{AudioSink, VideoSink},
+    spec::{AudioSink, AudioSource, VideoSink, VideoSource},
 };
 use intercom_settings::Program;
 
@@ -30,9 +30,18 @@ pub struct Args {
     /// Watch the producer with this peer id.
     #[arg(long, value_name = "ID", env = "INTERCOM_PEER_ID", conflicts_with = "peer")]
     pub peer_id: Option<String>,
-    /// Watch the producer of this name; without --peer and --peer-id, the first there is.
-    #[arg(long, value_name = "NAME", env = "INTERCOM_PEER")]
+    /// Watch the account or producer of this name; without --peer and --peer-id, the first there is.
+    #[arg(long, value_name = "NAME", env = "INTERCOM_PEER", alias = "watch")]
     pub peer: Option<String>,
+    /// Ring this account and talk with it; Ctrl-C hangs up. Needs --token-file.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "peer_id", "peer", "record", "duration", "stats"])]
+    pub call: Option<String>,
+    /// The picture that is sent in a call: auto, test[:PATTERN], v4l2:/dev/videoN, … or none.
+    #[arg(long, value_name = "SPEC", env = "INTERCOM_VIDEO", default_value = "none")]
+    pub video: VideoSource,
+    /// The sound that is sent in a call: auto, test[:WAVE], alsa:DEVICE, … or none.
+    #[arg(long, value_name = "SPEC", env = "INTERCOM_AUDIO", default_value = "auto")]
+    pub audio: AudioSource,
     /// Where the picture goes: auto, none, file:PATH or launch:GST-LAUNCH-FRAGMENT [default: auto, with --record none].
     #[arg(long, value_name = "SPEC", env = "INTERCOM_VIDEO_OUT")]
     pub video_out: Option<VideoSink>,
@@ -61,8 +70,15 @@ impl Args {
     /// Takes settings that are each right by themselves.
     ///
     /// # Errors
-    /// None: what excludes each other, the flags say.
+    /// Why they are not right together.
     pub fn accept(self) -> Result<Self, String> {
+        let is_call = self.call.is_some() && !self.list_devices;
+        if is_call && self.server.token_file.is_none() {
+            return Err("--call needs --token-file: only accounts have calls".into());
+        }
+        if is_call && self.video == VideoSource::None && self.audio == AudioSource::None {
+            return Err("--video none and --audio none leave nothing to send".into());
+        }
         Ok(self)
     }
 

@@ -4,6 +4,7 @@
 //! of them are used, and what happens when a session ends.
 
 pub mod args;
+mod call;
 mod list;
 mod live;
 mod offer;
@@ -35,6 +36,9 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ConsumerErro
     args.server.advise();
     if args.list {
         return list::print(&args.server);
+    }
+    if let Some(to) = &args.call {
+        return call::call(args, to, Live { settings, log });
     }
     let recording = args.record.as_deref().map(Recording::create).transpose();
     let recording = recording.map_err(ConsumerError::Reserve)?;

@@ -62,7 +62,7 @@ pub(crate) fn watch(
     let codecs: &[&str] = match container {
         Some(Container::Mp4) => &["H264", "AV1"],
         Some(Container::Webm) => &["VP8", "VP9"],
-        Some(Container::Matroska) | None => &["VP8", "H264", "VP9", "AV1"],
+        Some(Container::Matroska) | None => peer::CODECS,
     };
     let (source, signaller) = peer::source(&args.server, &args.target(), codecs, args.latency);
     pipeline.add(&source).map_err(|_| element::ElementError::Link)?;

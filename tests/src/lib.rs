@@ -11,8 +11,10 @@ mod lobby;
 mod stranger;
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::Permissions;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -153,21 +155,67 @@ impl Drop for Program {
     }
 }
 
-/// A signaller with a data directory of its own, open to anonymous and local peers.
+/// A signaller with a data directory of its own.
 pub struct Signaller {
     program: Program,
     data: TempDir,
+    /// What peers without a login may do.
+    guests: &'static str,
     port: u16,
     plain: u16,
 }
 
 impl Signaller {
-    /// Starts one on ports of the system's choice.
+    /// Starts one that is open to anonymous and local peers, on ports of the system's choice.
     pub fn start() -> Self {
-        require_media_address();
+        Self::admitting("full", TempDir::new().unwrap())
+    }
+
+    /// Starts one for nobody but these accounts, names and kinds; [`token`](Self::token) has what
+    /// each logs in with.
+    pub fn with_accounts(accounts: &[(&str, &str)]) -> Self {
         let data = TempDir::new().unwrap();
-        let (program, port, plain) = serve(data.path(), 0, 0);
-        Self { program, data, port, plain }
+        for (name, kind) in accounts {
+            let added = manage(data.path(), &["account", "add", name, "--kind", kind]);
+            assert!(added.status.success(), "{added:?}");
+            let token = manage(data.path(), &["token", "create", name]);
+            assert!(token.status.success(), "{token:?}");
+            let path = data.path().join(format!("{name}.token"));
+            std::fs::write(&path, token.stdout).unwrap();
+            std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        }
+        Self::admitting("deny", data)
+    }
+
+    fn admitting(guests: &'static str, data: TempDir) -> Self {
+        require_media_address();
+        let (program, port, plain) = serve(data.path(), 0, 0, guests);
+        Self { program, data, guests, port, plain }
+    }
+
+    /// Runs a command on accounts, tokens or rights while the server runs; returns what it printed.
+    pub fn manage(&self, args: &[&str]) -> String {
+        let output = manage(self.data.path(), args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The file with the token of an account.
+    pub fn token(&self, account: &str) -> PathBuf {
+        self.data.path().join(format!("{account}.token"))
+    }
+
+    /// Starts an `intercom-producer` that is this account, and waits until it is on air.
+    pub fn device(&self, account: &str, args: &[&str]) -> Program {
+        let token = self.token(account);
+        let login = ["--token-file", token.to_str().unwrap()];
+        self.producer(account, &[&login, args].concat()).0
+    }
+
+    /// Starts an `intercom-consumer` that is this account.
+    pub fn terminal(&self, account: &str, args: &[&str]) -> Program {
+        let token = self.token(account);
+        self.consumer(&[&["--token-file", token.to_str().unwrap()], args].concat())
     }
 
     /// Kills it as a power cut would.
@@ -177,7 +225,8 @@ impl Signaller {
 
     /// Starts it again after [`kill`](Self::kill): same ports, same data.
     pub fn restart(&mut self) {
-        (self.program, self.port, self.plain) = serve(self.data.path(), self.port, self.plain);
+        (self.program, self.port, self.plain) =
+            serve(self.data.path(), self.port, self.plain, self.guests);
     }
 
     /// The main port.
@@ -231,7 +280,7 @@ impl Signaller {
     }
 }
 
-fn serve(data: &Path, port: u16, plain: u16) -> (Program, u16, u16) {
+fn serve(data: &Path, port: u16, plain: u16, guests: &str) -> (Program, u16, u16) {
     let (listen, plain) = (format!("[::]:{port}"), format!("127.0.0.1:{plain}"));
     let data = data.to_str().unwrap();
     let mut program =
@@ -239,11 +288,26 @@ fn serve(data: &Path, port: u16, plain: u16) -> (Program, u16, u16) {
             "intercom-signaller",
             ["serve", "--data-dir", data, "--listen", &listen, "--plain", &plain]
                 .into_iter()
-                .chain(["--anonymous", "full", "--local-peers", "full"]),
+                .chain(["--anonymous", guests, "--local-peers", guests]),
         );
     let port = port_of(&program.expect("listening on https://"));
     let plain = port_of(&program.expect("listening on http://"));
     (program, port, plain)
+}
+
+/// A command on accounts, with a password on standard input for those that ask.
+fn manage(data: &Path, args: &[&str]) -> std::process::Output {
+    let mut command = Command::new(target_dir().join("intercom-signaller"));
+    command.args(args).arg("--data-dir").arg(data);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Those that ask for none may have ended already.
+    let _ = writeln!(child.stdin.take().unwrap(), "correct horse");
+    child.wait_with_output().unwrap()
 }
 
 fn port_of(line: &str) -> u16 {

@@ -3,7 +3,7 @@
 
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -100,9 +100,9 @@ export class House {
     this.dir = dir;
   }
 
-  static async open(anonymous: Access = "full"): Promise<House> {
+  static async open(anonymous: Access = "full", ...flags: string[]): Promise<House> {
     const house = new House(await mkdtemp(join(tmpdir(), "intercom-e2e-")));
-    await house.startSignaller(anonymous);
+    await house.startSignaller(anonymous, ...flags);
     return house;
   }
 
@@ -121,9 +121,9 @@ export class House {
   }
 
   /** On the port it had before, if it had one. */
-  async startSignaller(anonymous: Access = "full"): Promise<void> {
+  async startSignaller(anonymous: Access = "full", ...flags: string[]): Promise<void> {
     const listen = ["--listen", `[::]:${this.port}`, "--data-dir", join(this.dir, "data")];
-    const access = ["--anonymous", anonymous, "--local-peers", "full"];
+    const access = ["--anonymous", anonymous, "--local-peers", anonymous, ...flags];
     this.#signaller = this.start("intercom-signaller", ["serve", ...listen, ...access]);
     const [, port] = await this.#signaller.line(/^listening on https:\/\/.*:(\d+)$/);
     this.port = Number(port);
@@ -133,10 +133,28 @@ export class House {
     await this.#signaller?.stop("SIGKILL");
   }
 
-  /** Starts a producer and waits until it is on air. */
-  async producer(name: string, video = "test:ball"): Promise<Program> {
+  /** A command of the signaller on the house's accounts; `input` is what it reads, such as a password. */
+  async manage(command: string, input = ""): Promise<string> {
+    const args = [...command.split(" "), "--data-dir", join(this.dir, "data")];
+    const done = run(join(BIN_DIR, "intercom-signaller"), args);
+    done.child.stdin?.end(input);
+    return (await done).stdout.trim();
+  }
+
+  /** Makes a device's account; a file with its token. */
+  async device(name: string): Promise<string> {
+    await this.manage(`account add ${name} --kind device`);
+    const file = join(this.dir, `${name}.token`);
+    await writeFile(file, await this.manage(`token create ${name}`), { mode: 0o600 });
+    return file;
+  }
+
+  /** Starts a producer and waits until it is on air; without a token, as a guest. */
+  async producer(name: string, video = "test:ball", token?: string): Promise<Program> {
     const media = ["--video", video, "--audio", "test", "--size", "1280x720@30"];
-    const program = this.start("intercom-producer", [...this.#server(), "--name", name, ...media]);
+    const login = token === undefined ? [] : ["--token-file", token];
+    const args = [...this.#server(), "--name", name, ...media, ...login];
+    const program = this.start("intercom-producer", args);
     await program.line(/^on air: /);
     return program;
   }

@@ -1,11 +1,11 @@
 // The page itself: that it is the built one, for everybody, and clear when something is missing.
 
 import { readdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { get } from "node:https";
 import { resolve } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
+import { faults, smallTargets } from "./access.ts";
 import { frames, House, offered, openPage, PERMIT, readText } from "./harness.ts";
 
 const DIST = resolve("dist");
@@ -64,17 +64,6 @@ test.each([
   expect(trace.errors).toEqual([]);
 });
 
-test("a browser that is not let in says what the operator can do", async () => {
-  await using house = await House.open("deny");
-  const { page } = await openPage(await house.browser(), house.url);
-  await page.getByRole("alert").getByText("--anonymous").first().waitFor();
-  await house.killSignaller();
-  await house.startSignaller("full");
-  await page.getByRole("button", { name: "Try again" }).click();
-  await page.getByText("Connected", { exact: true }).waitFor();
-  expect(await page.getByRole("alert").count()).toBe(0);
-});
-
 test("a browser that may only watch is told so when it wants to send", async () => {
   await using house = await House.open("watch");
   const { page } = await openPage(await house.browser(PERMIT), house.url);
@@ -107,33 +96,6 @@ async function tabTo(page: Page, text: RegExp, key = "Tab"): Promise<void> {
     if (text.test(await focused(page))) return;
   }
   throw new Error(`no way to ${String(text)} with ${key}`);
-}
-
-/** What axe-core finds, as one line each. */
-async function faults(page: Page): Promise<string[]> {
-  await page.evaluate(
-    await readText(createRequire(import.meta.url).resolve("axe-core/axe.min.js")),
-  );
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run(): Promise<AxeResults> } };
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-  });
-}
-
-interface AxeResults {
-  violations: { id: string; nodes: { html: string }[] }[];
-}
-
-/** What is smaller than a finger. */
-async function smallTargets(page: Page): Promise<string[]> {
-  return page.evaluate(() => {
-    const targets = [...document.querySelectorAll<HTMLElement>("button, select, input")];
-    return targets
-      .map((element) => ({ element, box: element.getBoundingClientRect() }))
-      .filter(({ box }) => box.width > 0 && (box.height < 44 || box.width < 44))
-      .map(({ element }) => element.outerHTML);
-  });
 }
 
 function fetchWith(ca: string, url: URL): Promise<Buffer> {

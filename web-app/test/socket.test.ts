@@ -73,6 +73,24 @@ describe("the socket", () => {
     expect(count()).toBe(2);
   });
 
+  it("asks at once why, when the login is no longer good", async () => {
+    const { socket, opened, states } = world({ status: 401, details: "revoked" });
+    socket.start();
+    opened().accept();
+    opened().drop(4401);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states.at(-1)).toMatchObject({ phase: "refused", refusal: { status: 401 } });
+  });
+
+  it("asks nobody after any other loss", async () => {
+    const { socket, opened, states } = world({ status: 401, details: "revoked" });
+    socket.start();
+    opened().accept();
+    opened().drop();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states.at(-1)?.phase).toBe("waiting");
+  });
+
   it("blames what is in between only after several failures in a row", async () => {
     const { socket, opened, states } = world({ status: 400, details: "" });
     socket.start();

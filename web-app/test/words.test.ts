@@ -4,11 +4,23 @@ import { captureProblem, type Problem } from "../src/lib/problem.ts";
 import { defaults, load, save } from "../src/lib/settings.ts";
 import { summarise } from "../src/lib/stats.ts";
 import { findAgain } from "../src/lib/watch.ts";
-import { bitrate, describeProblem, describeSignalling, viewers } from "../src/lib/words.ts";
+import {
+  bitrate,
+  describeProblem,
+  describeSignalling,
+  secondsUntil,
+  viewers,
+} from "../src/lib/words.ts";
 
 describe("words", () => {
   it("tell for every problem what it is, in a sentence of its own", () => {
     const problems: Problem[] = [
+      { kind: "loginWrong" },
+      { kind: "loginTooSoon", seconds: 13, until: 13_000 },
+      { kind: "loginRefused", details: "the name is taken" },
+      { kind: "loginLost" },
+      { kind: "sessionEnded" },
+      { kind: "serverAway" },
       { kind: "refused", status: 401, details: "login needed" },
       { kind: "refused", status: 403, details: "origin not allowed" },
       { kind: "refused", status: 400, details: "" },
@@ -32,9 +44,15 @@ describe("words", () => {
   });
 
   it("tell the operator which flag lets people in", () => {
-    const refused = { kind: "refused", details: "" } as const;
-    expect(describeProblem({ ...refused, status: 401 }).advice).toContain("--anonymous");
-    expect(describeProblem({ ...refused, status: 403 }).advice).toContain("--allowed-origin");
+    const refused = { kind: "refused", status: 403, details: "" } as const;
+    expect(describeProblem(refused).advice).toContain("--allowed-origin");
+  });
+
+  it("tell how long to wait", () => {
+    const tooSoon = { kind: "loginTooSoon", until: 0 } as const;
+    expect(describeProblem({ ...tooSoon, seconds: 1 }).advice).toContain("in 1 second.");
+    expect(describeProblem({ ...tooSoon, seconds: 13 }).advice).toContain("in 13 seconds.");
+    expect([secondsUntil(2_500, 1_000), secondsUntil(1_000, 2_500)]).toEqual([2, 0]);
   });
 
   it("tell when the next attempt is", () => {

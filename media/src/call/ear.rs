@@ -75,6 +75,11 @@ impl Ear {
         Ok(Self { pipeline, mixer, loudspeaker, files, wanted, remote, leaving, watch })
     }
 
+    /// What plays the sound; for [`sink::set_volume`].
+    pub fn loudspeaker(&self) -> Option<gst::Bin> {
+        self.loudspeaker.clone().downcast().ok()
+    }
+
     /// Opens the loudspeaker; what happens from here on is told from the main loop.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The phone of a device: what is done when somebody rings, accepts, sends and hangs up, and the
 //! lines about it on standard output. One call at a time; all of it in the main loop.
 
-use std::{cell::RefCell, mem, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use gst::{glib, prelude::*};
 use gstintercom::Signaller;
@@ -44,6 +44,9 @@ struct State {
     sending: Signaller,
     media: Media,
     manner: Manner,
+    is_connected: bool,
+    /// Who is to be rung as soon as it is connected.
+    wish: Option<String>,
     call: Option<Call>,
     /// What it listens to, until it does.
     sources: Option<Sources>,
@@ -83,8 +86,21 @@ impl Phone {
             None
         });
         let sources = Some(Sources { events, tell, news });
-        let (line, call) = (Some(line), None);
-        Self(Rc::new(RefCell::new(State { line, ear, sending, media, manner, call, sources })))
+        let wish = match &manner {
+            Manner::Terminal(to) => Some(to.clone()),
+            Manner::Device { .. } => None,
+        };
+        Self(Rc::new(RefCell::new(State {
+            line: Some(line),
+            ear,
+            sending,
+            media,
+            manner,
+            is_connected: false,
+            wish,
+            call: None,
+            sources,
+        })))
     }
 
     /// Opens the loudspeaker and answers, from the main loop.
@@ -155,14 +171,9 @@ impl State {
             let reason = "this server knows no accounts, so there are no calls";
             return end.with(Err(RunError::Other(reason.into())));
         }
-        // After a reconnect the call is there, or its end has been told.
-        if let Manner::Terminal(to) = &mut self.manner
-            && self.call.is_none()
-        {
-            let to = mem::take(to);
-            if !to.is_empty() {
-                self.ring(to);
-            }
+        self.is_connected = true;
+        if let Some(to) = self.wish.take() {
+            self.ring(to);
         }
     }
 
@@ -188,8 +199,13 @@ impl State {
         }
     }
 
-    fn ring(&self, to: String) {
-        self.with_client(|client| client.call(to, self.media));
+    /// A line that was connected once remembers by itself what it is asked while it is not.
+    fn ring(&mut self, to: String) {
+        if self.is_connected {
+            self.with_client(|client| client.call(to, self.media));
+        } else {
+            self.wish = Some(to);
+        }
     }
 
     fn call(&mut self, event: CallEvent, end: &End) {

@@ -1,19 +1,23 @@
 // The app without its looks: turns what the user does into signalling and media, and everything
 // that happens into events for the reducer. Touches no DOM.
 
+import { Accounts, type Registration } from "./accounts.ts";
 import * as capture from "./capture.ts";
 import { canSend, type VideoCodec } from "./codecs.ts";
+import { Login } from "./login.ts";
 import type { Capture } from "./problem.ts";
 import { load, save, type Settings } from "./settings.ts";
 import { Share } from "./share.ts";
 import { Signalling } from "./signalling.ts";
-import { initial, isBack, reduce, type Event, type Input, type State } from "./state.ts";
+import type { SocketState } from "./socket.ts";
+import { initial, isBack, isIn, reduce, type Event, type Input, type State } from "./state.ts";
 import { Watch, type Target } from "./watch.ts";
 
 export type Listener = (state: State, before: State) => void;
 
 export class Intercom {
   readonly #listener: Listener;
+  readonly #login: Login;
   readonly #signalling: Signalling;
   #state = initial;
   #settings: Settings;
@@ -25,8 +29,9 @@ export class Intercom {
   constructor(url: string, listener: Listener) {
     this.#listener = listener;
     this.#settings = load(localStorage);
+    this.#login = new Login(new Accounts(), (event) => this.#dispatch(event));
     this.#signalling = new Signalling(url, {
-      socketChanged: (socket) => this.#dispatch({ type: "socketChanged", socket }),
+      socketChanged: (socket) => void this.#socketChanged(socket),
       registered: (peerId) => this.#registered(peerId),
       producersChanged: (producers) => {
         this.#dispatch({ type: "producersChanged", producers });
@@ -44,14 +49,36 @@ export class Intercom {
   }
 
   start(): void {
-    this.#signalling.start();
-    globalThis.addEventListener("online", () => this.#signalling.retryNow());
+    void this.#login.start();
+    globalThis.addEventListener("online", () => this.retryNow());
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.#devicesChanged());
     void this.#listDevices();
   }
 
   retryNow(): void {
-    this.#signalling.retryNow();
+    if (this.#state.session.phase === "asking") void this.#login.start();
+    else this.#signalling.retryNow();
+  }
+
+  logIn(name: string, password: string): void {
+    void this.#login.logIn(name, password);
+  }
+
+  register(registration: Registration): void {
+    void this.#login.register(registration);
+  }
+
+  logOut(): void {
+    void this.#login.logOut();
+  }
+
+  /** Shows a guest the form. */
+  wantLogin(): void {
+    this.#dispatch({ type: "loginWanted" });
+  }
+
+  enterAsGuest(): void {
+    this.#dispatch({ type: "guestEntered" });
   }
 
   remember(settings: Partial<Settings>): void {
@@ -130,6 +157,12 @@ export class Intercom {
     return (["VP8", "H264"] as const).filter((codec) => canSend(available, codec));
   }
 
+  /** Without a login there is no WebSocket: then it is time to see whether there still is one. */
+  async #socketChanged(socket: SocketState): Promise<void> {
+    if (socket.phase === "refused" && socket.refusal.status === 401) await this.#login.look();
+    if (isIn(this.#state)) this.#dispatch({ type: "socketChanged", socket });
+  }
+
   #registered(peerId: string): void {
     this.#dispatch({ type: "registered", peerId });
     this.#watch?.signallingBack();
@@ -188,7 +221,21 @@ export class Intercom {
   #dispatch(event: Event): void {
     const before = this.#state;
     this.#state = reduce(before, event);
-    if (this.#state !== before) this.#listener(this.#state, before);
+    if (this.#state === before) return;
+    this.#listener(this.#state, before);
+    if (isIn(this.#state) && !isIn(before)) this.#signalling.start();
+    if (isIn(before) && !isIn(this.#state)) this.#leave(before);
+  }
+
+  /** Watches and sends nothing any more, and asks for nothing. */
+  #leave({ share }: State): void {
+    this.#opening += 1;
+    this.#watch?.stop();
+    this.#watch = null;
+    this.#share?.stop();
+    this.#share = null;
+    if ("stream" in share) stopTracks(share.stream);
+    this.#signalling.stop();
   }
 }
 

@@ -1,6 +1,14 @@
 // Everything that can go wrong, as a type. What is said about it is in words.ts.
 
 export type Problem =
+  | { readonly kind: "loginWrong" }
+  /** Passwords are tried too fast; `until` in ms since the epoch. */
+  | { readonly kind: "loginTooSoon"; readonly seconds: number; readonly until: number }
+  | { readonly kind: "loginRefused"; readonly details: string }
+  /** The server took the login, and the browser did not keep it. */
+  | { readonly kind: "loginLost" }
+  | { readonly kind: "sessionEnded" }
+  | { readonly kind: "serverAway" }
   /** The server does not let this browser in. */
   | { readonly kind: "refused"; readonly status: 400 | 401 | 403; readonly details: string }
   /** The server refused one request. */

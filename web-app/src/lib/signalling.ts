@@ -91,7 +91,8 @@ export class Signalling implements Channel {
   }
 
   stop(): void {
-    clearTimeout(this.#heartbeat);
+    this.#forget();
+    this.#producers.clear();
     this.#socket.stop();
   }
 
@@ -136,12 +137,17 @@ export class Signalling implements Channel {
   }
 
   #socketChanged(state: SocketState): void {
+    this.#forget();
+    this.#events.socketChanged(state);
+  }
+
+  /** What holds for one connection only. */
+  #forget(): void {
     clearTimeout(this.#heartbeat);
     this.#registered = false;
     this.#peerId = null;
     this.#starting.clear();
     this.#routes.clear();
-    this.#events.socketChanged(state);
   }
 
   #received(text: string): void {

@@ -2,6 +2,8 @@
 // Knows nothing of the protocol. The server may be restarted at any time; media does not depend
 // on this socket, so that all it has to do is to be there again soon.
 
+import { backoff } from "./backoff.ts";
+
 /**
  * Why there is no WebSocket, as the server says over HTTP: no login (401), a foreign page (403), or
  * nothing but that this was no handshake (400), so that something in between keeps it back.
@@ -30,12 +32,12 @@ export interface Network {
   random(): number;
 }
 
-const FIRST_RETRY_MS = 250;
-const LAST_RETRY_MS = 8_000;
 const REFUSED_RETRY_MS = 15_000;
 /** A server that is just starting may answer the probe and not yet have taken the WebSocket. */
 const BLOCKED_AFTER_FAILURES = 4;
 const CONNECT_DEADLINE_MS = 8_000;
+/** The login is no longer good. */
+const LOGGED_OUT = 4401;
 
 export class Socket {
   readonly #url: string;
@@ -100,10 +102,10 @@ export class Socket {
       this.#failures = 0;
       if (typeof event.data === "string") this.#events.received(event.data);
     };
-    ws.onclose = () => {
+    ws.onclose = ({ code }) => {
       if (this.#ws !== ws) return;
       this.#drop();
-      if (opened) this.#lost();
+      if (opened && code !== LOGGED_OUT) this.#lost();
       else void this.#unreachable();
     };
   }
@@ -143,11 +145,10 @@ export class Socket {
     this.#timer = setTimeout(() => this.#connect(), ms);
   }
 
-  /** Grows to a bound; the jitter keeps a houseful of tablets from arriving all at once. */
   #backoff(): number {
-    const full = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 1.6 ** this.#failures);
+    const wait = backoff(this.#failures, this.#network.random());
     this.#failures += 1;
-    return Math.round(full * (0.5 + this.#network.random() / 2));
+    return wait;
   }
 }
 
@@ -157,10 +158,14 @@ const browser: Network = {
   random: Math.random,
 };
 
-/** Asks the same address over HTTP, where status and sentence can be read. */
+/**
+ * Asks the same address over HTTP, where status and sentence can be read. With POST the browser
+ * shows the page's origin, as with a WebSocket; without one the server would not count the cookie.
+ */
 async function probeOverHttp(url: string): Promise<Refusal | null> {
   try {
     const response = await fetch(url.replace(/^ws/, "http"), {
+      method: "POST",
       cache: "no-store",
       redirect: "manual",
       signal: AbortSignal.timeout(5_000),

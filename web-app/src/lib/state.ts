@@ -4,11 +4,13 @@
 import type { CaptureChoice, Device, Devices } from "./capture.ts";
 import { peerName, type Listed } from "./messages.ts";
 import type { Problem } from "./problem.ts";
+import { reduceSession, unknown, type SessionEvent, type SessionState } from "./session.ts";
 import type { SocketState } from "./socket.ts";
 import type { Target, WatchStatus } from "./watch.ts";
 import { describeProblem } from "./words.ts";
 
 export interface State {
+  readonly session: SessionState;
   readonly socket: SocketState;
   /** Our id while the server knows us. */
   readonly ownId: string | null;
@@ -47,6 +49,7 @@ export interface Opened {
 export type Input = "absent" | "on" | "paused";
 
 export type Event =
+  | SessionEvent
   | { readonly type: "socketChanged"; readonly socket: SocketState }
   | { readonly type: "registered"; readonly peerId: string }
   | { readonly type: "producersChanged"; readonly producers: readonly Listed[] }
@@ -67,6 +70,7 @@ export type Event =
   | { readonly type: "devicesChanged"; readonly devices: Devices };
 
 export const initial: State = {
+  session: unknown,
   socket: { phase: "connecting" },
   ownId: null,
   producers: null,
@@ -88,6 +92,14 @@ export function reduce(state: State, event: Event): State {
       return { ...state, complaint: event.problem };
     case "devicesChanged":
       return { ...state, devices: event.devices };
+    case "serverAway":
+    case "visited":
+    case "loginWanted":
+    case "guestEntered":
+    case "loginStarted":
+    case "loginFailed":
+    case "loggedOut":
+      return enter(state, reduceSession(state.session, event));
     case "watchStarted":
     case "watchChanged":
     case "watchStream":
@@ -96,6 +108,11 @@ export function reduce(state: State, event: Event): State {
     default:
       return { ...state, share: reduceShare(state.share, event) };
   }
+}
+
+/** Only who is in is connected, and watches and sends. */
+export function isIn({ session }: State): boolean {
+  return session.phase === "in";
 }
 
 /** Whether a device that is wanted, and was missed, has been plugged in (again). */
@@ -111,6 +128,7 @@ export function isBack({ problem }: Opened, wanted: CaptureChoice, devices: Devi
 /** What a screen reader says after a change; null is nothing. */
 export function announcement(before: State, after: State): string | null {
   return (
+    announceSession(before.session, after.session) ??
     announceWatch(before.watch, after.watch) ??
     announceShare(before.share, after.share) ??
     announceConnection(before, after) ??
@@ -122,8 +140,16 @@ type WatchEvent = Extract<Event, { type: `watch${string}` }>;
 type ShareEvent = Exclude<
   Event,
   | WatchEvent
+  | SessionEvent
   | { type: "socketChanged" | "registered" | "producersChanged" | "complained" | "devicesChanged" }
 >;
+
+/** Who is no longer in keeps nothing of what was there. */
+function enter(state: State, session: SessionState): State {
+  if (session === state.session) return state;
+  const isOver = isIn(state) && session.phase !== "in";
+  return isOver ? { ...initial, devices: state.devices, session } : { ...state, session };
+}
 
 function reduceWatch(watch: WatchState, event: WatchEvent): WatchState {
   if (event.type === "watchStarted") {
@@ -186,6 +212,14 @@ function inOrder(producers: readonly Listed[]): Listed[] {
   return [...producers].sort(
     (a, b) => peerName(a).localeCompare(peerName(b)) || a.id.localeCompare(b.id),
   );
+}
+
+function announceSession(before: SessionState, after: SessionState): string | null {
+  if (after.phase === "in" && after.account && before.phase === "out") {
+    return `Logged in as ${after.account.name}`;
+  }
+  const isOut = before.phase === "in" && before.account && after.phase === "out";
+  return isOut && !after.problem ? "Logged out" : null;
 }
 
 function announceWatch(before: WatchState, after: WatchState): string | null {

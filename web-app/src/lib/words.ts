@@ -10,6 +10,33 @@ export interface Words {
 
 export function describeProblem(problem: Problem): Words {
   switch (problem.kind) {
+    case "loginWrong":
+      return {
+        title: "Name or password is wrong",
+        advice: "Check both; capital letters count in the password.",
+      };
+    case "loginTooSoon":
+      return {
+        title: "Too many failed attempts",
+        advice: `The server takes the next one in ${count(problem.seconds, "second")}.`,
+      };
+    case "loginRefused":
+      return { title: "The server did not take that", advice: sentence(problem.details) };
+    case "loginLost":
+      return {
+        title: "The browser does not keep the login",
+        advice: "Open the https address of this server, and allow its cookies.",
+      };
+    case "sessionEnded":
+      return {
+        title: "You were logged out",
+        advice: "The login was ended or its password changed. Log in again to go on.",
+      };
+    case "serverAway":
+      return {
+        title: "The server does not answer",
+        advice: "Is it running, and are you in its network? Then try again.",
+      };
     case "refused":
       return describeRefusal(problem.status, problem.details);
     case "requestRefused":
@@ -94,8 +121,13 @@ export function describeSignalling(state: SocketState, registered: boolean, now:
 
 /** "trying again in 3 s" */
 export function retryIn(retryAt: number, now: number): string {
-  const seconds = Math.ceil((retryAt - now) / 1000);
+  const seconds = secondsUntil(retryAt, now);
   return seconds > 1 ? `trying again in ${seconds} s` : "trying again";
+}
+
+/** Whole seconds that are left; both in ms since the epoch. */
+export function secondsUntil(then: number, now: number): number {
+  return Math.max(0, Math.ceil((then - now) / 1000));
 }
 
 /** "1 person is watching" */
@@ -115,9 +147,9 @@ function describeRefusal(status: 400 | 401 | 403, details: string): Words {
   switch (status) {
     case 401:
       return {
-        title: "This server lets nobody in without a login",
+        title: "The login does not reach the server",
         advice:
-          "Whoever runs it can start it with --anonymous watch (look and listen) or --anonymous full (send as well).",
+          "Reload the page. A proxy in between must pass cookies on to the WebSocket as well.",
       };
     case 403:
       return {
@@ -131,6 +163,10 @@ function describeRefusal(status: 400 | 401 | 403, details: string): Words {
         advice: `The server answers, but no WebSocket reaches it. A proxy in between must pass WebSockets on and keep the Host header, or the server needs --allowed-origin ${address()}.`,
       };
   }
+}
+
+function count(number: number, unit: string): string {
+  return number === 1 ? `1 ${unit}` : `${number} ${unit}s`;
 }
 
 function address(): string {

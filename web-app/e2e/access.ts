@@ -1,0 +1,32 @@
+// Whether everybody can use a page: what axe-core finds, and what a finger cannot hit.
+
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { readText } from "./harness.ts";
+
+/** What axe-core finds, as one line each. */
+export async function faults(page: Page): Promise<string[]> {
+  await page.evaluate(
+    await readText(createRequire(import.meta.url).resolve("axe-core/axe.min.js")),
+  );
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run(): Promise<AxeResults> } };
+    const { violations } = await axe.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  });
+}
+
+interface AxeResults {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
+
+/** What is smaller than a finger. */
+export async function smallTargets(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const targets = [...document.querySelectorAll<HTMLElement>("button, select, input")];
+    return targets
+      .map((element) => ({ element, box: element.getBoundingClientRect() }))
+      .filter(({ box }) => box.width > 0 && (box.height < 44 || box.width < 44))
+      .map(({ element }) => element.outerHTML);
+  });
+}
