@@ -30,7 +30,7 @@ const CAMERA: &str = "camera";
 const CONTROL: &str = "control";
 
 /// The jitter buffer of a call, milliseconds.
-const LATENCY: u32 = 80;
+const LATENCY: u32 = 40;
 
 /// Publishes until a signal, the end of the source or a failure ends it; or only prints the devices.
 ///

@@ -227,7 +227,7 @@ impl State {
                 }
                 self.attach();
             }
-            CallEvent::Peer { call, peer_id } => self.listen_to(&call, peer_id),
+            CallEvent::Peer { call, peer_id } => self.listen_to(&call, &peer_id),
             CallEvent::PeerGone { call, peer_id } => self.peer_gone(&call, &peer_id),
             CallEvent::Ended { call, reason } => self.ended(&call, reason, end),
             CallEvent::Updated { .. } | CallEvent::Away { .. } | CallEvent::Back { .. } => {}
@@ -259,7 +259,7 @@ impl State {
         }
     }
 
-    fn listen_to(&mut self, id: &CallId, peer_id: PeerId) {
+    fn listen_to(&mut self, id: &CallId, peer_id: &PeerId) {
         let Some(call) = self.current(id) else { return };
         call.peer = Some(peer_id.clone());
         if let Err(error) = self.ear.listen_to(peer_id.as_str()) {
