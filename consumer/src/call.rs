@@ -20,7 +20,7 @@ const BITRATE: Bitrate = Bitrate(1_000_000);
 
 /// Rings the account and talks with it; returns when the call is over.
 pub(crate) fn call(args: &Args, to: &str, mut live: Live) -> Result<(), ConsumerError> {
-    gstintercom::preheat_dtls();
+    let _key = gstintercom::preheat_dtls();
     let name = glib::host_name().to_string();
     let sender = Sender::build(&Outgoing {
         server: &args.server,

@@ -56,7 +56,7 @@ pub(crate) fn watch(
         meter: meter.clone(),
     };
     let loudspeaker = outputs.loudspeaker.clone();
-    gstintercom::preheat_dtls();
+    let _key = gstintercom::preheat_dtls();
     let pipeline = gst::Pipeline::new();
     let container = recording.map(Recording::container);
     let codecs: &[&str] = match container {

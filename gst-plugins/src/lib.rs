@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use gst::glib;
 use tokio::runtime::{Builder, Runtime};
 
-pub use dtls::preheat_dtls;
+pub use dtls::{DtlsKey, preheat_dtls};
 pub use gstrswebrtc::signaller::WebRTCSignallerRole;
 pub use signaller::{SessionFailure, Signaller, Stage};
 

@@ -1,5 +1,7 @@
 //! The command line of `intercom-producer`.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use intercom_media::{
     call::Answer,
@@ -48,6 +50,9 @@ pub struct Args {
     /// Whom SIGUSR1 rings, such as the button of a door. Needs --token-file.
     #[arg(long, value_name = "NAME", env = "INTERCOM_CALL", value_parser = name)]
     pub call: Option<String>,
+    /// A unix socket that takes lines: call NAME, hangup or status. Needs --token-file.
+    #[arg(long, value_name = "PATH", env = "INTERCOM_CONTROL_SOCKET")]
+    pub control_socket: Option<PathBuf>,
     /// Where the sound of a call goes: auto, none, alsa:DEVICE, pulse[:NAME], pipewire[:NAME], file:PATH or
     /// launch:GST-LAUNCH-FRAGMENT.
     #[arg(long, value_name = "SPEC", env = "INTERCOM_SPEAKER", default_value = "auto")]
@@ -71,14 +76,15 @@ impl Args {
             return Err("--video none and --audio none leave nothing to send".into());
         }
         if self.has_phone() && self.server.token_file.is_none() && !self.list_devices {
-            return Err("--answer and --call need --token-file: only accounts have calls".into());
+            let why = "only accounts have calls";
+            return Err(format!("--answer, --call and --control-socket need --token-file: {why}"));
         }
         Ok(self)
     }
 
     /// Whether there are calls.
     pub fn has_phone(&self) -> bool {
-        self.answer != Answer::Never || self.call.is_some()
+        self.answer != Answer::Never || self.call.is_some() || self.control_socket.is_some()
     }
 }
 

@@ -42,7 +42,7 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerErro
         return Ok(());
     }
     args.server.advise();
-    gstintercom::preheat_dtls();
+    let _key = gstintercom::preheat_dtls();
     let sender = Sender::build(&outgoing(args))?;
     let status = Status::follow(&sender, &args.name);
     let phone = args.has_phone().then(|| phone(args, &sender.signaller)).transpose()?;
@@ -85,7 +85,11 @@ fn phone(args: &Args, sending: &Signaller) -> Result<Phone, ProducerError> {
     let media =
         Media { audio: args.audio != AudioSource::None, video: args.video != VideoSource::None };
     let manner = Manner::Device { answer: args.answer.clone(), button: args.call.clone() };
-    Ok(Phone::new(line, ear, sending.clone(), media, manner))
+    let phone = Phone::new(line, ear, sending.clone(), media, manner);
+    if let Some(path) = &args.control_socket {
+        phone.listen(path).map_err(ProducerError::Run)?;
+    }
+    Ok(phone)
 }
 
 fn outgoing(args: &Args) -> Outgoing<'_> {

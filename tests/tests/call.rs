@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -116,6 +118,40 @@ fn a_device_that_is_hung_up_on_hears_why() {
         ann.expect_end(&call, end);
         door.program.expect(words);
     }
+}
+
+#[test]
+fn a_device_does_what_its_control_socket_says() {
+    let signaller = house(&[("door", "device"), ("ann", "user")]);
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("control");
+    let args = ["--control-socket", path.to_str().unwrap()];
+    let mut door = End::device(&signaller, "door", FRONT, &args);
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let mut ann = Handset::of(&signaller, "ann");
+    let mut control = BufReader::new(UnixStream::connect(&path).unwrap());
+    let mut say = |line: &str| {
+        writeln!(control.get_mut(), "{line}").unwrap();
+        let mut answer = String::new();
+        control.read_line(&mut answer).unwrap();
+        answer.trim_end().to_owned()
+    };
+    assert_eq!((say("status"), say("hangup")), ("idle".into(), "error: idle".into()));
+    assert_eq!(say("dance"), "error: say call NAME, hangup or status");
+    assert_eq!(say("call ann"), "ok");
+    let call = ann.incoming();
+    door.program.expect("ringing ann");
+    assert_eq!(
+        (say("status"), say("call ann")),
+        ("ringing ann".into(), "error: ringing ann".into())
+    );
+    ann.client.accept(call.clone(), Media { audio: true, video: false });
+    door.program.expect("in call with ann");
+    assert_eq!((say("status"), say("hangup")), ("in call with ann".into(), "ok".into()));
+    ann.expect_end(&call, CallEnd::Hangup);
+    door.program.expect("call ended: hangup");
+    assert!(door.program.terminate().success());
+    assert!(!path.exists());
 }
 
 #[test]

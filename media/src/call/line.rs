@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use intercom_client::{Client, Config, Event, PermanentError};
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     sync::mpsc::{Receiver, channel},
     task::JoinHandle,
     time::timeout,
@@ -54,6 +54,11 @@ impl Line {
     /// What commands go to.
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What its tasks run on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        self.runtime.handle()
     }
 
     /// Hangs up and says goodbye; a second at most.

@@ -3,6 +3,7 @@
 //!
 //! What a device sends is [`send`](crate::send)'s; who may ring whom is the signaller's.
 
+mod control;
 mod ear;
 mod line;
 mod phone;

@@ -1,7 +1,7 @@
 //! The phone of a device: what is done when somebody rings, accepts, sends and hangs up, and the
 //! lines about it on standard output. One call at a time; all of it in the main loop.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, path::Path, rc::Rc};
 
 use gst::{glib, prelude::*};
 use gstintercom::Signaller;
@@ -10,7 +10,11 @@ use intercom_client::{
 };
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Answer, Ear, Line, News, words};
+use super::{
+    Answer, Ear, Line, News,
+    control::{Control, Request},
+    words,
+};
 use crate::{
     cli,
     record::RecordError,
@@ -48,6 +52,7 @@ struct State {
     /// Who is to be rung as soon as it is connected.
     wish: Option<String>,
     call: Option<Call>,
+    control: Option<Control>,
     /// What it listens to, until it does.
     sources: Option<Sources>,
 }
@@ -99,6 +104,7 @@ impl Phone {
             is_connected: false,
             wish,
             call: None,
+            control: None,
             sources,
         })))
     }
@@ -128,6 +134,27 @@ impl Phone {
         Ok(())
     }
 
+    /// Listens on a control socket, for lines `call NAME`, `hangup` and `status`; before
+    /// [`start`](Self::start).
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn listen(&self, path: &Path) -> Result<(), RunError> {
+        let mut state = self.0.borrow_mut();
+        let State { line: Some(line), sources: Some(sources), .. } = &*state else {
+            return Ok(());
+        };
+        let control = Control::listen(path, line.runtime(), sources.tell.clone());
+        let failed = |error| {
+            RunError::Other(format!(
+                "the control socket {} cannot be made: {error}",
+                path.display()
+            ))
+        };
+        state.control = Some(control.map_err(failed)?);
+        Ok(())
+    }
+
     /// Somebody presses the button of the door; in a call that does nothing.
     pub fn press(&self) {
         self.0.borrow_mut().press();
@@ -142,11 +169,20 @@ impl Phone {
     }
 }
 
+impl Call {
+    /// Where it stands, one line.
+    fn status(&self) -> String {
+        let with = cli::printable(&self.with);
+        if self.is_accepted { format!("in call with {with}") } else { format!("ringing {with}") }
+    }
+}
+
 impl State {
     fn close(&mut self) -> Result<(), RecordError> {
         if let Some(line) = self.line.take() {
             line.close();
         }
+        self.control = None;
         if self.call.take().is_some() {
             cli::say("call ended: hangup");
         }
@@ -180,6 +216,10 @@ impl State {
     fn told(&mut self, news: News, end: &End) {
         match news {
             News::OnAir => self.attach(),
+            News::Asked(request, answer) => {
+                // Who asked may be gone.
+                let _ = answer.send(self.answer(request));
+            }
             News::TrackOver => self.ear.tidy(),
             News::RemoteFailed(reason) => {
                 tracing::warn!("the other side's media do not come: {reason}");
@@ -196,6 +236,25 @@ impl State {
         if self.call.is_none() {
             let to = to.clone();
             self.ring(to);
+        }
+    }
+
+    /// What the control socket says to a request.
+    fn answer(&mut self, request: Request) -> String {
+        match (request, &self.call) {
+            (Request::Call(_), Some(call)) => format!("error: {}", call.status()),
+            (Request::Call(to), None) => {
+                self.ring(to);
+                "ok".into()
+            }
+            (Request::HangUp, None) => "error: idle".into(),
+            (Request::HangUp, Some(call)) => {
+                let id = call.id.clone();
+                self.with_client(|client| client.hang_up(id, HangUpReason::Hangup));
+                "ok".into()
+            }
+            (Request::Status, None) => "idle".into(),
+            (Request::Status, Some(call)) => call.status(),
         }
     }
 

@@ -3,6 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use intercom_client::CallEnd;
+use tokio::sync::oneshot;
+
+use super::control::Request;
 
 /// Whose calls a device accepts by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,10 +59,12 @@ impl fmt::Display for Answer {
 }
 
 /// What a phone is told by what is around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum News {
     /// What this side sends is to be had from the server, for the first time or again.
     OnAir,
+    /// Somebody wrote to the control socket, and waits for one line.
+    Asked(Request, oneshot::Sender<String>),
     /// A track of the other side has ended.
     TrackOver,
     /// The other side's media do not come, or cannot be played; one sentence.
