@@ -479,6 +479,10 @@ async fn the_cookie_is_for_our_own_pages() {
     let refused = house.refused(&evil, "POST /api/login", stolen).await;
     assert_eq!(refused, (403, "foreignOrigin".into()));
 
+    // As a page asks why it got no WebSocket: 401 is said to those without a login only.
+    assert_eq!(house.ask(&ann, "POST /ws", None).await.status, 400);
+    assert_eq!(house.ask(&ann.at(""), "POST /ws", None).await.status, 401);
+
     let info = house.ask(&ann, "GET /api/info", None).await;
     assert_eq!((&info.body["account"]["name"], info.header("set-cookie")), (&json!("ann"), None));
     assert_eq!(house.ask(&ann, "POST /api/logout", None).await.status, 204);

@@ -9,8 +9,9 @@ const PASSWORD = "correct horse battery";
 
 test("a login by keyboard shows the door, outlives a reload, and leaves no secret behind", async () => {
   await using house = await open("deny");
+  const shot = process.env["INTERCOM_SCREENSHOT"];
   const token = await house.device("door");
-  await house.producer("door", "test:ball", token);
+  await house.producer("door", shot ? "test:smpte" : "test:ball", token);
   const { page, trace } = await openPage(await house.browser(PERMIT), house.url);
   const said = framesOf(page);
   await form(page);
@@ -22,6 +23,11 @@ test("a login by keyboard shows the door, outlives a reload, and leaves no secre
   await frames(page, 30, [1280, 720]);
   await page.getByText("ann", { exact: true }).waitFor();
   expect(await page.getByRole("status").textContent()).toBe("Watching door");
+  if (shot) {
+    await page.getByText(/(29|30) fps · \d/).waitFor();
+    await page.getByText("Mbit/s").waitFor();
+    await page.screenshot({ path: shot });
+  }
 
   await page.reload();
   await page.locator(offered("door")).waitFor();
@@ -67,6 +73,31 @@ test("logging out ends the WebSocket and all that was watched and sent", async (
 
   await page.reload();
   await form(page);
+});
+
+test("what somebody sends is for those whom that person lets watch", async () => {
+  await using house = await open("deny");
+  await house.manage("account add bob", `${PASSWORD}\n`);
+  const browser = await house.browser(PERMIT);
+  const { page: ann } = await openPage(browser, house.url);
+  await logIn(ann);
+  await ann.getByRole("button", { name: "Open preview" }).click();
+  await ann.getByRole("textbox", { name: "Name" }).fill("tablet");
+  await ann.getByRole("button", { name: "Go on air" }).click();
+  const { page: bob } = await openPage(browser, house.url);
+  await logIn(bob, "bob");
+  await bob.locator(offered("tablet")).click();
+  await bob.getByRole("alert").getByText("The server said no").waitFor();
+  await house.manage("rights set ann watch bob");
+  // The server follows within half a second.
+  const again = bob.getByRole("button", { name: "Try again" });
+  const isLive = async (): Promise<boolean> => {
+    if (await again.isVisible()) await again.click();
+    return bob.getByText("Live", { exact: true }).isVisible();
+  };
+  await expect.poll(isLive, { timeout: 10_000, interval: 300 }).toBe(true);
+  await frames(bob, 10);
+  await ann.getByText("1 viewer is watching").waitFor();
 });
 
 test("a changed password cuts within a second, and the page says why", async () => {
