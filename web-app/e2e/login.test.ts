@@ -22,7 +22,10 @@ test("a login by keyboard shows the door, outlives a reload, and leaves no secre
   await page.locator(offered("door")).click();
   await frames(page, 30, [1280, 720]);
   await page.getByText("ann", { exact: true }).waitFor();
-  expect(await page.getByRole("status").textContent()).toBe("Watching door");
+  await page
+    .getByRole("status")
+    .filter({ hasText: /^Watching door$/ })
+    .waitFor();
   if (shot) {
     await page.getByText(/(29|30) fps · \d/).waitFor();
     await page.getByText("Mbit/s").waitFor();
@@ -65,7 +68,10 @@ test("logging out ends the WebSocket and all that was watched and sent", async (
   await page.getByRole("button", { name: "Log out" }).click();
   await closed;
   await form(page);
-  expect(await page.getByRole("status").textContent()).toBe("Logged out");
+  await page
+    .getByRole("status")
+    .filter({ hasText: /^Logged out$/ })
+    .waitFor();
   expect(await page.getByRole("alert").count()).toBe(0);
   const states = await live.evaluate((tracks) => tracks.map(({ readyState }) => readyState));
   expect(states).toEqual(["ended", "ended", "ended", "ended"]);

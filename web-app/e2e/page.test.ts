@@ -55,7 +55,10 @@ test.each([
   await page.getByRole("button", { name: "Open preview" }).click();
   await page.getByRole("button", { name: "Go on air" }).waitFor();
   await frames(page, 5);
-  expect(await page.getByRole("status").textContent()).toBe("Watching door");
+  await page
+    .getByRole("status")
+    .filter({ hasText: /^Watching door$/ })
+    .waitFor();
   expect(await faults(page)).toEqual([]);
   expect(await smallTargets(page)).toEqual([]);
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
