@@ -21,7 +21,7 @@ use crate::accounts::{Account, AccountName, Accounts};
 use crate::calls::Calls;
 use crate::facts::{Fact, OpenCall};
 use crate::ids::{ConnId, CredentialId, Rng};
-use crate::limits::Limits;
+use crate::limits::{Limits, Meter};
 use crate::peers::{Identity, Peers};
 use crate::sessions::Sessions;
 use crate::timers::{Due, Timers};
@@ -138,6 +138,8 @@ pub struct Hub {
     newcomers: BTreeMap<ConnId, Newcomer>,
     /// The last ones first.
     revoked: VecDeque<CredentialId>,
+    /// Of each account that ever called.
+    call_offers: HashMap<AccountName, Meter>,
     /// What others were last told of an account.
     published: HashMap<AccountName, Seen>,
     outputs: VecDeque<Output>,
@@ -159,6 +161,7 @@ impl Hub {
             timers: Timers::default(),
             newcomers: BTreeMap::new(),
             revoked: VecDeque::new(),
+            call_offers: HashMap::new(),
             published: HashMap::new(),
             outputs: VecDeque::new(),
             tag: None,

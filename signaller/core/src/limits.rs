@@ -19,12 +19,14 @@ pub struct Limits {
     pub ring: Duration,
     /// How long a lost connection may take to come back.
     pub grace: Duration,
+    /// Lost connections of one account that are waited for: they have no socket that would count.
+    pub away_per_account: usize,
     /// How long a newcomer waits for its account to be told of, or for the holder of its peer id to
     /// show that it lives.
     pub newcomer: Duration,
     /// Status changes of one connection; every listener hears of each.
     pub status_changes: Rate,
-    /// Calls that one connection offers.
+    /// Calls that the connections of one account offer.
     pub call_offers: Rate,
     /// What happens when a person logs in twice.
     pub second_login: SecondLogin,
@@ -60,6 +62,7 @@ impl Default for Limits {
             first_word: Duration::from_secs(60),
             ring: Duration::from_secs(30),
             grace: Duration::from_secs(30),
+            away_per_account: 256,
             newcomer: Duration::from_secs(2),
             status_changes: Rate { burst: 60, every: Duration::from_millis(250) },
             call_offers: Rate { burst: 10, every: Duration::from_secs(3) },

@@ -49,7 +49,6 @@ pub(crate) struct Peer {
     /// Its socket broke, and it may come back.
     pub(crate) is_away: bool,
     pub(crate) status_changes: Meter,
-    pub(crate) call_offers: Meter,
 }
 
 impl Peer {
@@ -82,7 +81,6 @@ impl Peers {
             sessions: Vec::new(),
             is_away: false,
             status_changes: Meter::default(),
-            call_offers: Meter::default(),
         };
         self.by_conn.insert(conn, peer);
     }

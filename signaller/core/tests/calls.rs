@@ -399,6 +399,10 @@ fn a_flood_of_calls_is_slowed() {
         *world.next("ann") == Notice::Refused(Refusal::TooFast("calls"))
     };
     assert_eq!((0..12).filter(|_| refused(&mut world)).count(), 2);
+    // It is the account that is slowed: another connection of it begins with nothing.
+    world.leave("ann");
+    world = world.phone("ann", "ann");
+    assert!(refused(&mut world));
     world.now += Duration::from_secs(3);
     assert!(!refused(&mut world));
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use common::{World, named, phone_of};
 use signaller_core::{
-    CallStage, CloseReason, EndReason, Fact, Identity, Input, Notice, OpenCall, Request, Role,
+    CallStage, CloseReason, EndReason, Fact, Identity, Input, Limits, Notice, OpenCall, Request,
+    Role,
 };
 
 const PROBE: Duration = Duration::from_secs(2);
@@ -67,6 +68,27 @@ fn a_newcomer_that_leaves_does_not_push_anybody_out() {
     world.advance(PROBE * 2);
     assert_eq!(world.closed("first"), None);
     assert_eq!(world.hub.peer_count(), 1);
+}
+
+#[test]
+fn a_newcomer_that_is_lost_before_its_welcome_has_nothing_to_come_back_to() {
+    let mut world = two_for_one_id();
+    world.connect("third", Identity { resumes: true, ..holder("door-1") });
+    world.lose("third");
+    assert_eq!(world.closed("third"), Some(CloseReason::NotBack));
+}
+
+#[test]
+fn of_an_account_only_so_many_are_waited_for() {
+    let limits = Limits { away_per_account: 2, ..Limits::default() };
+    let world = World::with(limits).phone("a", "ann").phone("b", "ann").phone("c", "ann");
+    let mut world = world.phone("d", "ann").phone("bob", "bob");
+    for name in ["bob", "b", "a", "c"] {
+        world.lose(name);
+    }
+    // The one that came first; those that are there, and those of others, stay.
+    let closed = ["a", "b", "c", "d", "bob"].map(|name| world.closed(name));
+    assert_eq!(closed, [Some(CloseReason::NotBack), None, None, None, None]);
 }
 
 #[test]

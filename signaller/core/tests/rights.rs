@@ -195,6 +195,30 @@ fn a_token_revoked_on_the_way_in_does_not_get_in() {
 }
 
 #[test]
+fn a_token_revoked_on_the_way_in_is_remembered_whatever_else_is_revoked() {
+    let mut world = World::new().account("door", Kind::Device);
+    for credential in 1..=2000 {
+        world.input(Input::Revoked(CredentialId(credential)));
+    }
+    let credential = Some(CredentialId(1));
+    world.connect("late", Identity { credential, ..Identity::account(named("door")) });
+    assert_eq!(world.closed("late"), Some(CloseReason::Revoked));
+}
+
+#[test]
+fn who_waits_for_a_peer_id_of_an_account_does_not_outlive_it() {
+    let mut world = World::new().account("door", Kind::Device);
+    let identity = || Identity { peer: Some("d".into()), ..Identity::account(named("door")) };
+    world.connect("holder", identity());
+    world.connect("waiting", identity());
+    world.input(Input::AccountRemoved(named("door")));
+    for name in ["holder", "waiting"] {
+        assert_eq!(world.closed(name), Some(CloseReason::Revoked), "{name}");
+    }
+    assert_eq!(world.hub.peer_count(), 0);
+}
+
+#[test]
 fn a_name_that_is_given_again_does_not_inherit_rights() {
     let mut world = house();
     world.allow("door", |door| door.rights.watch = Circle::Listed([named("ann")].into()));

@@ -344,8 +344,8 @@ impl Hub {
         from: &AccountName,
         to: &AccountName,
     ) -> Result<(), Refusal> {
-        let rate = self.limits.call_offers;
-        if !self.peers.peer_mut(conn).is_some_and(|peer| peer.call_offers.take(now, rate)) {
+        let offers = self.call_offers.entry(from.clone()).or_default();
+        if !offers.take(now, self.limits.call_offers) {
             return Err(Refusal::TooFast("calls"));
         }
         if from == to {

@@ -14,8 +14,9 @@ use crate::words::{CloseReason, EndReason, Notice, Request, Role, Status, Text};
 /// Requests that wait for a newcomer's welcome; what exceeds them is lost with the newcomer.
 const WAITING_REQUESTS: usize = 16;
 
-/// Credentials that were revoked of late: somebody may be on the way in with one.
-const REVOKED: usize = 64;
+/// Credentials that were revoked of late: somebody may be on the way in with one. A changed password
+/// revokes a thousand at once.
+const REVOKED: usize = 4096;
 
 /// Somebody who cannot be welcomed yet.
 #[derive(Debug)]
@@ -93,6 +94,9 @@ impl Hub {
     pub(super) fn lost(&mut self, now: Instant, conn: ConnId) {
         let can_resume = self.peers.peer(conn).is_some_and(|peer| peer.identity.resumes);
         if !can_resume {
+            if self.newcomers.contains_key(&conn) {
+                self.refuse(conn, CloseReason::NotBack); // whoever keeps its place may forget it
+            }
             self.disconnected(now, conn);
             return;
         }
@@ -105,6 +109,7 @@ impl Hub {
         }
         self.timers.set(Due::Grace(conn), now + self.limits.grace);
         self.tell_far_side(conn, |call| Notice::CallAway { call });
+        self.bound_away(now, conn);
     }
 
     pub(super) fn resumed(&mut self, conn: ConnId, reset: bool) {
@@ -166,6 +171,11 @@ impl Hub {
     }
 
     pub(super) fn account_removed(&mut self, now: Instant, name: &AccountName) {
+        let is_its_own = |newcomer: &Newcomer| newcomer.identity.account.as_ref() == Some(name);
+        for conn in self.newcomers_where(is_its_own) {
+            self.forget_newcomer(conn);
+            self.refuse(conn, CloseReason::Revoked);
+        }
         for conn in self.peers.of(name) {
             self.close(now, conn, CloseReason::Revoked);
         }
@@ -174,6 +184,7 @@ impl Hub {
         }
         self.accounts.remove(name);
         self.published.remove(name);
+        self.call_offers.remove(name);
     }
 
     pub(super) fn revoked(&mut self, now: Instant, credential: CredentialId) {
@@ -236,6 +247,16 @@ impl Hub {
             self.close(now, conn, CloseReason::LoggedInElsewhere);
         }
         Ok(())
+    }
+
+    /// Of an account with very many lost connections, the one that came first is not waited for.
+    fn bound_away(&mut self, now: Instant, lost: ConnId) {
+        let Some(account) = self.peers.peer(lost).and_then(Peer::account) else { return };
+        let mut away = self.peers.of(account);
+        away.retain(|conn| self.peers.peer(*conn).is_some_and(|peer| peer.is_away));
+        if away.len() > self.limits.away_per_account {
+            self.close(now, away[0], CloseReason::NotBack);
+        }
     }
 
     fn leave(&mut self, now: Instant, conn: ConnId, reason: EndReason) {
