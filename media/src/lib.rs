@@ -1,7 +1,7 @@
-//! What both device binaries need: sources, sinks, encoders, recording, statistics.
+//! What both device binaries need: sources, sinks, encoders, recording, statistics, calls.
 //!
-//! Everything here is about one machine's media. Who may talk to whom is decided elsewhere, and
-//! nothing here opens a network connection by itself.
+//! Everything here is about one machine's media and one account's calls. Who may talk to whom is
+//! decided by the signaller; when to do what, by the programs.
 
 pub mod audio;
 pub mod branch;
