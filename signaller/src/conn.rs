@@ -105,7 +105,7 @@ pub(crate) async fn run<S>(
     let (mut sink, mut stream) = socket.split();
     let entered = match entrance {
         Entrance::Gst(identity) => enter(hub, identity).await,
-        Entrance::Intercom(visitor) => greet(&mut sink, &mut stream, visitor, hub).await,
+        Entrance::Intercom(visitor) => greet(&mut sink, &mut stream, visitor, hub, timing).await,
     };
     let end = match entered {
         Ok(desk) => serve(&mut sink, &mut stream, desk, hub, timing).await,
@@ -150,6 +150,7 @@ async fn greet<S>(
     stream: &mut SplitStream<WebSocketStream<S>>,
     visitor: Visitor,
     hub: &HubHandle,
+    timing: Timing,
 ) -> Result<Desk, End>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -167,10 +168,11 @@ where
             let desk = Desk::new(*membership, Dialect::intercom(me), heard);
             Ok(Desk { greeting: Some(Message::text(words)), ..desk })
         }
-        Err(words) => {
-            sink.send(Message::text(words)).await.map_err(|_| End::Lost)?;
-            Err(End::NotAdmitted)
-        }
+        Err(words) => match timeout(timing.write, sink.send(Message::text(words))).await {
+            Ok(Ok(())) => Err(End::NotAdmitted),
+            Ok(Err(_)) => Err(End::Lost),
+            Err(_) => Err(End::Stuck),
+        },
     }
 }
 
@@ -495,4 +497,39 @@ async fn take_leave<S>(
     };
     // Whoever does not take the time has lost the reason, not more.
     let _ = timeout(FAREWELL, farewell).await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use signaller_core::Limits;
+    use tempfile::TempDir;
+    use tokio::io::duplex;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+    use crate::credentials::Credentials;
+    use crate::gate::{Gate, Proven};
+    use crate::hub_task::{self, Begin};
+    use crate::ice::Ice;
+    use crate::store::{Registration, Store};
+
+    /// It would keep its seat, and its place among the strangers, for as long as it likes.
+    #[tokio::test]
+    async fn a_stranger_that_does_not_read_its_refusal_is_not_waited_for() {
+        let data = TempDir::new().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let gate = Gate::new(store, Ice::default(), Registration::default());
+        let hub = hub_task::spawn(Limits::default(), Begin::default(), Box::new(drop));
+        let remote = [127, 0, 0, 1].into();
+        let visitor = gate.visitor(Proven::Nobody, Credentials::default(), remote).unwrap();
+        // Shorter than any answer.
+        let (ours, theirs) = duplex(32);
+        let mut stranger = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+        let ours = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
+        let timing = Timing { write: Duration::from_millis(50), ..Timing::default() };
+        stranger.send(Message::text("good day")).await.unwrap();
+        let served = run(ours, Entrance::Intercom(visitor), &hub, timing);
+        timeout(2 * FAREWELL, served).await.unwrap();
+    }
 }

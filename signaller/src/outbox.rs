@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use signaller_core::{CloseReason, Notice, Payload, Text};
+use signaller_core::{CloseReason, Notice, Payload, Refusal, Text};
 use tokio::sync::{mpsc, oneshot};
 
 /// Letters that wait for one socket…
@@ -273,6 +273,10 @@ fn text_len(notice: &Notice) -> usize {
             let metas = peers.iter().filter_map(|listed| listed.status.meta.as_ref());
             metas.map(|meta| meta.len()).sum::<usize>() + 64 * peers.len()
         }
+        Notice::Refused(Refusal::Unreadable(fault)) => fault.len(),
+        Notice::Refused(Refusal::NoSuchPeer(peer) | Refusal::NotYourProducer(peer)) => {
+            peer.as_str().len()
+        }
         Notice::Accounts(accounts) => 128 * accounts.len(),
         Notice::Snapshot(snapshot) => 128 * snapshot.accounts.len() + 16 * snapshot.sessions.len(),
         _ => 0,
@@ -282,8 +286,6 @@ fn text_len(notice: &Notice) -> usize {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use signaller_core::Refusal;
-
     use super::*;
 
     fn letter(number: usize) -> Arc<Notice> {
@@ -366,6 +368,21 @@ mod tests {
         outbox.plug(first, 0);
         outbox.plug(line().0, 0);
         assert_eq!(closed.try_recv(), Ok(CloseReason::Replaced));
+    }
+
+    #[test]
+    fn a_refusal_weighs_what_it_quotes() {
+        let long = "x".repeat(60 * 1024);
+        for refusal in [
+            Refusal::Unreadable(long.clone()),
+            Refusal::NoSuchPeer(long.as_str().into()),
+            Refusal::NotYourProducer(long.as_str().into()),
+        ] {
+            let (line, _inbox, _closed) = line();
+            let (mut outbox, notice) = (Outbox::new(line), Arc::new(Notice::Refused(refusal)));
+            let mut put = (0..32).map(|_| outbox.put(Arc::clone(&notice), None));
+            assert!(put.any(|put| put == Err(Full::Overflowed)));
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl Store {
     }
 
     /// The last calls of an account, or of all, before that place in the log; the latest first.
+    /// Those of somebody who had the name before are not its own.
     pub(crate) async fn calls(
         &self,
         of: Option<&AccountName>,
@@ -64,7 +65,10 @@ impl Store {
     ) -> Result<Vec<CallEntry>, Broken> {
         let rows = sqlx::query(
             "SELECT id, caller, callee, began, rang, talked, reason FROM calls
-             WHERE (?1 IS NULL OR caller = ?1 OR callee = ?1) AND id < ?2 ORDER BY id DESC LIMIT ?3",
+             WHERE (?1 IS NULL OR caller = ?1 OR callee = ?1) AND id < ?2
+             AND began + rang + coalesce(talked, 0) >=
+                 coalesce((SELECT created FROM accounts WHERE name = ?1), 0)
+             ORDER BY id DESC LIMIT ?3",
         )
         .bind(of.map(AccountName::as_str))
         .bind(before.unwrap_or(i64::MAX))
@@ -84,8 +88,9 @@ impl Store {
     ) -> Result<Vec<CallEntry>, Broken> {
         let rows = sqlx::query(
             "SELECT id, caller, callee, began, rang, talked, reason FROM calls
-             WHERE callee = ? AND began >= ? AND talked IS NULL AND reason <> 'rejected'
-             ORDER BY id DESC LIMIT ?",
+             WHERE callee = ?1 AND began >= ?2 AND talked IS NULL AND reason <> 'rejected'
+             AND began + rang >= coalesce((SELECT created FROM accounts WHERE name = ?1), 0)
+             ORDER BY id DESC LIMIT ?3",
         )
         .bind(account.as_str())
         .bind(since)

@@ -458,6 +458,25 @@ async fn missed_calls_are_those_that_nobody_took_or_refused() {
 }
 
 #[tokio::test]
+async fn who_gets_the_name_of_another_does_not_get_its_calls() {
+    let house = House::inhabited().await;
+    house.store.record(ended('1', "ann", None, EndReason::NoAnswer));
+    house.store.flush().await;
+    let (ann, by) = (name("ann"), &Actor::Owner);
+    let calls = async || {
+        let calls = house.store.calls(Some(&ann), None, 10).await.unwrap().len();
+        (calls, house.store.missed(&ann, 0, 10).await.unwrap().len())
+    };
+    assert_eq!(calls().await, (1, 1));
+    house.store.remove_account(&ann, true, by).await.unwrap();
+    // An admin may still look.
+    assert_eq!(calls().await, (1, 1));
+    house.add("ann", Kind::User).await;
+    assert_eq!(calls().await, (0, 0));
+    assert_eq!(house.store.calls(None, None, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn the_audit_table_tells_who_did_what() {
     let house = House::inhabited().await;
     let (ann, door) = (name("ann"), name("door"));
@@ -775,7 +794,7 @@ async fn is_the_house_of_the_fixtures(store: &Store) {
     assert_eq!((resume.peer, resume.instance), (peer, Some(cam)));
     assert_eq!(store.resumes().await.unwrap().len(), 1);
     assert_eq!(store.open_calls().await.unwrap()[0].sessions.len(), 1);
-    assert_eq!(store.missed(&ann, 0, 10).await.unwrap()[0].rang, 30_000);
+    assert_eq!(store.calls(None, None, 10).await.unwrap()[0].rang, 30_000);
     let invite = "ici_NFV2cHL1-VQufQi9MXd8sgP_-xO91mSkb806DyMFf-Y";
     let kim = store.register(Registration::Invite, "kim", password("kim"), Some(invite), here());
     kim.await.unwrap();
