@@ -1,5 +1,5 @@
-//! Sound systems, each started for this test alone: PulseAudio, and ALSA with a device
-//! that is a file.
+//! Sound systems, each started for this test alone: PulseAudio, PipeWire with its session manager, and
+//! ALSA with a device that is a file.
 //!
 //! Where they are and what they may do is told by the environment, which a process cannot change
 //! safely: each test starts this program again, as the one that makes or hears the sound.
@@ -107,9 +107,21 @@ impl Home {
             .env("XDG_STATE_HOME", path)
             .env("PULSE_SERVER", format!("unix:{}/pulse/native", path.display()))
             .env("ALSA_CONFIG_PATH", path.join("asoundrc"))
-            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .env("DBUS_SESSION_BUS_ADDRESS", self.bus())
             .env_remove("PULSE_RUNTIME_PATH")
             .stderr(File::create(path.join("log")).unwrap());
+        command
+    }
+
+    /// Where a message bus is, once one is started; nobody here uses any other.
+    fn bus(&self) -> String {
+        format!("unix:path={}/bus", self.path().display())
+    }
+
+    /// A line of shell; the tools of PipeWire wait for ever for a server that is not there yet.
+    fn sh(&self, line: &str) -> Command {
+        let mut command = self.command("timeout");
+        command.args(["4", "sh", "-c", line]);
         command
     }
 
@@ -201,6 +213,30 @@ fn pulse_plays_and_hears() {
     home.expect_to_hear("pulse:door.monitor");
     home.expect_to_hear("pulse");
     home.expect_to_hear("auto");
+}
+
+#[test]
+fn pipewire_plays_and_hears() {
+    let mut home = Home::new();
+    let address = format!("--address={}", home.bus());
+    home.start("dbus-daemon", &["--session", "--nofork", "--nopidfile", &address]);
+    home.start("pipewire", &[]);
+    await_success(|| home.sh("test -S $XDG_RUNTIME_DIR/pipewire-0"), "PipeWire");
+    home.start("wireplumber", &[]);
+    await_success(|| home.sh("pw-cli ls Client | grep -q WirePlumber"), "its session manager");
+    for (name, class) in [("door", "Audio/Sink"), ("mic", "Audio/Source/Virtual")] {
+        let node = format!(
+            "pw-cli create-node adapter '{{ factory.name=support.null-audio-sink node.name={name} \
+             media.class={class} object.linger=true audio.position=[FL FR] }}'"
+        );
+        assert!(home.sh(&node).output().unwrap().status.success(), "{name}");
+    }
+    for side in ["FL", "FR"] {
+        let link = format!("pw-link door:monitor_{side} mic:input_{side}");
+        await_success(|| home.sh(&link), "a way from the loudspeaker to the microphone");
+    }
+    home.play("pipewire:door");
+    home.expect_to_hear("pipewire:mic");
 }
 
 #[test]
