@@ -105,7 +105,10 @@ pub(crate) async fn run<S>(
     let (mut sink, mut stream) = socket.split();
     let entered = match entrance {
         Entrance::Gst(identity) => enter(hub, identity).await,
-        Entrance::Intercom(visitor) => greet(&mut sink, &mut stream, visitor, hub, timing).await,
+        // What it takes to look somebody up is not kept for as long as the connection lasts.
+        Entrance::Intercom(visitor) => {
+            Box::pin(greet(&mut sink, &mut stream, visitor, hub, timing)).await
+        }
     };
     let end = match entered {
         Ok(desk) => serve(&mut sink, &mut stream, desk, hub, timing).await,
