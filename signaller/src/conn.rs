@@ -93,28 +93,25 @@ impl std::fmt::Display for Entrance {
     }
 }
 
-/// Serves one socket from its first message to its farewell.
-pub(crate) async fn run<S>(
+/// Serves one socket from its first message to its farewell. Each stretch of that way is in a box
+/// of its own, so that nobody keeps the memory of a stretch that is behind it.
+pub(crate) fn run<S>(
     socket: WebSocketStream<S>,
     entrance: Entrance,
-    hub: &HubHandle,
+    hub: HubHandle,
     timing: Timing,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
+) -> impl Future<Output = ()> + Send
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let (mut sink, mut stream) = socket.split();
-    let entered = match entrance {
-        Entrance::Gst(identity) => enter(hub, identity).await,
-        // What it takes to look somebody up is not kept for as long as the connection lasts.
-        Entrance::Intercom(visitor) => {
-            Box::pin(greet(&mut sink, &mut stream, visitor, hub, timing)).await
-        }
-    };
-    let end = match entered {
-        Ok(desk) => serve(&mut sink, &mut stream, desk, hub, timing).await,
-        Err(end) => end,
-    };
-    take_leave(&mut sink, &mut stream, end).await;
+    async move {
+        let end = match Box::pin(enter(&mut sink, &mut stream, entrance, &hub, timing)).await {
+            Ok(desk) => Box::pin(serve(&mut sink, &mut stream, desk, &hub, timing)).await,
+            Err(end) => end,
+        };
+        Box::pin(take_leave(&mut sink, &mut stream, end)).await;
+    }
 }
 
 /// Where one socket's messages are worked on.
@@ -142,9 +139,25 @@ struct Ticks {
     due: Notify,
 }
 
-async fn enter(hub: &HubHandle, identity: Identity) -> Result<Desk, End> {
-    let membership = hub.connect(identity, None).await.map_err(|HubGone| End::Lost)?;
-    Ok(Desk::new(membership, Dialect::gst(), 0))
+/// Until the hub knows of it.
+async fn enter<S>(
+    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    stream: &mut SplitStream<WebSocketStream<S>>,
+    entrance: Entrance,
+    hub: &HubHandle,
+    timing: Timing,
+) -> Result<Box<Desk>, End>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let desk = match entrance {
+        Entrance::Gst(identity) => {
+            let membership = hub.connect(identity, None).await.map_err(|HubGone| End::Lost)?;
+            Desk::new(membership, Dialect::gst(), 0)
+        }
+        Entrance::Intercom(visitor) => greet(sink, stream, visitor, hub, timing).await?,
+    };
+    Ok(Box::new(desk))
 }
 
 /// The first message of the extended protocol.
@@ -182,14 +195,14 @@ where
 async fn serve<S>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     stream: &mut SplitStream<WebSocketStream<S>>,
-    desk: Desk,
+    desk: Box<Desk>,
     hub: &HubHandle,
     timing: Timing,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Desk { socket, mut inbox, closed, dialect, ticks, greeting } = desk;
+    let Desk { socket, mut inbox, closed, dialect, ticks, greeting } = *desk;
     let end = tokio::select! {
         biased;
         reason = closed => reason.map_or(End::Lost, End::Told),
@@ -532,7 +545,7 @@ mod tests {
         let ours = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
         let timing = Timing { write: Duration::from_millis(50), ..Timing::default() };
         stranger.send(Message::text("good day")).await.unwrap();
-        let served = run(ours, Entrance::Intercom(visitor), &hub, timing);
+        let served = run(ours, Entrance::Intercom(visitor), hub, timing);
         timeout(2 * FAREWELL, served).await.unwrap();
     }
 }

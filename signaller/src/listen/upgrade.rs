@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use intercom_protocol::intercom::SUBPROTOCOL;
@@ -20,7 +21,7 @@ use crate::credentials;
 use crate::gate::{Gate, NotAdmitted};
 use crate::hub_task::HubHandle;
 use crate::link::Link;
-use crate::room::{Room, Seat};
+use crate::room::Room;
 
 /// Where WebSockets are: stock clients use the root, others a path of their own.
 const PATHS: [&str; 3] = ["/", "/ws", "/webrtc"];
@@ -106,22 +107,23 @@ impl Upgrades {
         };
         info!(remote = %link.remote, side = ?link.side, %entrance, "WebSocket");
         let upgrade = hyper::upgrade::on(request);
-        tokio::spawn(self.clone().serve(upgrade, entrance, seat));
+        let (hub, timing) = (self.hub.clone(), self.timing);
+        tokio::spawn(async move {
+            if let Some(socket) = Box::pin(websocket(upgrade)).await {
+                conn::run(socket, entrance, hub, timing).await;
+            }
+            drop(seat);
+        });
         Ok(switching(accept, is_extended))
     }
+}
 
-    async fn serve(self, upgrade: hyper::upgrade::OnUpgrade, entrance: Entrance, _seat: Seat) {
-        let socket = match upgrade.await {
-            Ok(socket) => TokioIo::new(socket),
-            Err(error) => {
-                debug!(%error, "gone during the upgrade");
-                return;
-            }
-        };
-        let config = Some(conn::config());
-        let socket = WebSocketStream::from_raw_socket(socket, Role::Server, config).await;
-        conn::run(socket, entrance, &self.hub, self.timing).await;
-    }
+/// What the HTTP connection becomes, unless its peer has gone.
+async fn websocket(upgrade: OnUpgrade) -> Option<WebSocketStream<TokioIo<Upgraded>>> {
+    let socket =
+        upgrade.await.inspect_err(|error| debug!(%error, "gone during the upgrade")).ok()?;
+    let config = Some(conn::config());
+    Some(WebSocketStream::from_raw_socket(TokioIo::new(socket), Role::Server, config).await)
 }
 
 impl From<NotAdmitted> for NoUpgrade {
