@@ -9,6 +9,8 @@ export type Meta = Readonly<Record<string, unknown>>;
 export interface Listed {
   readonly id: string;
   readonly meta: Meta;
+  /** Whose it is, if it is anybody's. */
+  readonly account?: string;
 }
 
 export interface Description {
