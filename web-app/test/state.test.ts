@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { announcement, initial, isBack, reduce, type Event, type State } from "../src/lib/state.ts";
+import { translator } from "../src/i18n/index.ts";
+import { announcement } from "../src/lib/announcements.ts";
+import { initial, isBack, reduce, type Event, type State } from "../src/lib/state.ts";
 import type { MediaStats } from "../src/lib/stats.ts";
 
+const t = translator(() => "en");
 const door = { id: "1", meta: { name: "door" } };
 const gate = { id: "2", meta: { name: "gate" } };
 const key = "watch-1";
@@ -168,7 +171,7 @@ function play(...events: Event[]): { state: State; said: string[] } {
   const said: string[] = [];
   const state = events.reduce((before, event) => {
     const after = reduce(before, event);
-    const words = announcement(before, after);
+    const words = announcement(t, before, after);
     if (words !== null) said.push(words);
     return after;
   }, initial);

@@ -90,9 +90,10 @@ async function describe(response: Response): Promise<Problem> {
     const seconds = Math.max(1, Number(response.headers.get("retry-after")) || 1);
     return { kind: "loginTooSoon", seconds, until: Date.now() + seconds * 1000 };
   }
-  const { details } = fields(await json(response));
+  const { code, details } = fields(await json(response));
   return {
     kind: "loginRefused",
+    ...(typeof code === "string" && { code }),
     details: typeof details === "string" ? details.slice(0, 300) : "",
   };
 }

@@ -119,7 +119,7 @@ export function peerName(peer: Listed): string {
     const value = peer.meta[key];
     if (typeof value === "string" && value.trim() !== "") return value.trim().slice(0, 64);
   }
-  return `Unnamed ${peer.id.slice(0, 8)}`;
+  return peer.id.slice(0, 8);
 }
 
 function parsePeer(fields: Fields): ServerMessage {

@@ -1,4 +1,4 @@
-// The state of the app and how it changes: a pure reducer, and what is said about a change.
+// The state of the app and how it changes: a pure reducer.
 // No clock, no socket, no DOM.
 
 import { idle, type CallState, type Input } from "./call.ts";
@@ -11,7 +11,6 @@ import { reduceSession, unknown, type SessionEvent, type SessionState } from "./
 import type { SocketState } from "./socket.ts";
 import type { MediaStats } from "./stats.ts";
 import type { Target, WatchStatus } from "./watch.ts";
-import { describeProblem } from "./words.ts";
 
 export interface State {
   readonly session: SessionState;
@@ -165,17 +164,6 @@ export function isBack({ problem }: Opened, wanted: CaptureChoice, devices: Devi
   return camera || microphone;
 }
 
-/** What a screen reader says after a change; null is nothing. */
-export function announcement(before: State, after: State): string | null {
-  return (
-    announceSession(before.session, after.session) ??
-    announceWatches(before.watches, after.watches) ??
-    announceShare(before.share, after.share) ??
-    announceConnection(before, after) ??
-    announceProducers(before.producers, after.producers)
-  );
-}
-
 type WatchEvent = Extract<Event, { type: `watch${string}` }>;
 type ShareEvent = Extract<
   Event,
@@ -273,67 +261,4 @@ function inOrder(producers: readonly Listed[]): Listed[] {
   return [...producers].sort(
     (a, b) => peerName(a).localeCompare(peerName(b)) || a.id.localeCompare(b.id),
   );
-}
-
-function announceSession(before: SessionState, after: SessionState): string | null {
-  if (after.phase === "in" && after.account && before.phase === "out") {
-    return `Logged in as ${after.account.name}`;
-  }
-  const isOut = before.phase === "in" && before.account && after.phase === "out";
-  return isOut && !after.problem ? "Logged out" : null;
-}
-
-function announceWatches(before: readonly Watched[], after: readonly Watched[]): string | null {
-  if (before === after) return null;
-  const stopped = before.find(({ key }) => !after.some((one) => one.key === key));
-  const said = after.map((one) =>
-    announceWatch(
-      before.find(({ key }) => key === one.key),
-      one,
-    ),
-  );
-  const words = said.filter((one) => one !== null);
-  if (stopped && words.length === 0) return `Stopped ${stopped.target.name}`;
-  return words.length > 0 ? words.join(", ") : null;
-}
-
-function announceWatch(before: Watched | undefined, after: Watched): string | null {
-  const { phase } = after.status;
-  if (before?.status.phase === phase) return null;
-  switch (phase) {
-    case "connecting":
-      return `Connecting to ${after.target.name}`;
-    case "live":
-      return `Watching ${after.target.name}`;
-    case "interrupted":
-    case "failed":
-      return `${after.target.name}: ${describeProblem(after.status.problem).title}`;
-  }
-}
-
-function announceShare(before: ShareState, after: ShareState): string | null {
-  if (before.phase === after.phase) return null;
-  if (after.phase === "onAir") return "You are on the air";
-  if (before.phase === "onAir") return "You are off the air";
-  return null;
-}
-
-function announceConnection(before: State, after: State): string | null {
-  if (after.ownId !== null && before.ownId === null) return "Connected to the server";
-  const lost = before.socket.phase === "open" && after.socket.phase === "waiting";
-  return lost ? "The server is unreachable; trying again" : null;
-}
-
-function announceProducers(
-  before: readonly Listed[] | null,
-  after: readonly Listed[] | null,
-): string | null {
-  if (before === null || after === null || before === after) return null;
-  const came = after.filter((peer) => !before.some(({ id }) => id === peer.id)).map(peerName);
-  const left = before.filter((peer) => !after.some(({ id }) => id === peer.id)).map(peerName);
-  const parts = [
-    ...came.filter((name) => !left.includes(name)).map((name) => `${name} is on the air`),
-    ...left.filter((name) => !came.includes(name)).map((name) => `${name} went off the air`),
-  ];
-  return parts.length > 0 ? parts.join(", ") : null;
 }

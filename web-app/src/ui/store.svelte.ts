@@ -1,7 +1,9 @@
 // The app's state as Svelte sees it.
 
 import { Intercom } from "../lib/intercom.ts";
-import { announcement, initial, type State } from "../lib/state.ts";
+import { announcement } from "../lib/announcements.ts";
+import { initial, type State } from "../lib/state.ts";
+import { t } from "./language.svelte.ts";
 
 export class Store {
   state: State = $state.raw(initial);
@@ -12,7 +14,7 @@ export class Store {
   constructor(url: string) {
     this.intercom = new Intercom(url, (state, before) => {
       this.state = state;
-      const words = announcement(before, state);
+      const words = announcement(t, before, state);
       if (words !== null) this.said = words;
     });
   }
