@@ -49,6 +49,8 @@ pub(crate) struct Peer {
     /// Its socket broke, and it may come back.
     pub(crate) is_away: bool,
     pub(crate) status_changes: Meter,
+    /// Of sessions and calls.
+    pub(crate) changes: Meter,
 }
 
 impl Peer {
@@ -81,6 +83,7 @@ impl Peers {
             sessions: Vec::new(),
             is_away: false,
             status_changes: Meter::default(),
+            changes: Meter::default(),
         };
         self.by_conn.insert(conn, peer);
     }

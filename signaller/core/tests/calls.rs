@@ -372,6 +372,35 @@ fn only_who_holds_a_side_says_what_it_sends() {
 }
 
 #[test]
+fn a_flood_of_changes_is_slowed_and_a_hammered_button_is_not() {
+    let mut world = ann_and_bob().stock("camera", "bob");
+    world.set("camera", &[Role::Producer], None);
+    let call = world.call("ann", "bob", "bob");
+    let mute = Request::UpdateCall { call, media: Media::default() };
+    // Eight times a second, for a minute.
+    for _ in 0..8 * 60 {
+        world.ask("bob", mute.clone());
+        world.now += Duration::from_millis(125);
+    }
+    assert_eq!(world.heard("bob"), []);
+    world.clear();
+    let attach = Request::AttachPeer { call, peer: world.id("camera") };
+    for request in [mute, attach] {
+        for _ in 0..500 {
+            world.ask("bob", request.clone());
+        }
+        let heard = world.heard("bob");
+        let too_fast = Notice::Refused(Refusal::TooFast("sessions or changes of a call"));
+        assert!(heard.len() >= 380 && heard.iter().all(|notice| *notice == too_fast), "{heard:?}");
+    }
+    assert!(world.facts.len() < 620, "{}", world.facts.len());
+    // Whoever is slowed can hang up.
+    world.clear();
+    world.hang_up("bob", call);
+    world.expect_call_end(call, &["ann", "bob"], EndReason::Hangup);
+}
+
+#[test]
 fn outsiders_do_not_know_of_a_call() {
     let mut world = ann_and_bob().phone("eve", "eve").phone("root", "root");
     world.allow("root", |account| account.kind = Kind::Admin);
