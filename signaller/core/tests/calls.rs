@@ -340,6 +340,50 @@ fn media_travel_between_attached_peers_and_end_with_the_call() {
 }
 
 #[test]
+fn a_call_opens_what_was_attached_to_it_and_nothing_else() {
+    let mut world = ann_and_bob().stock("camera", "bob").stock("bedroom", "bob");
+    world = world.stock("speaker", "bob").stock("mic", "ann").stock("other", "ann");
+    for producer in ["camera", "bedroom"] {
+        world.set(producer, &[Role::Producer], None);
+    }
+    for talker in ["mic", "other"] {
+        world.set(talker, &[Role::Producer], None);
+    }
+    world.set("speaker", &[Role::Consumer], None);
+    let call = world.call("ann", "bob", "bob");
+    world.ask("bob", Request::AttachPeer { call, peer: world.id("camera") });
+    world.ask("ann", Request::AttachPeer { call, peer: world.id("mic") });
+    world.clear();
+    for (from, to, right) in [("ann", "bedroom", Right::Watch), ("other", "speaker", Right::Talk)] {
+        world.start(from, to);
+        world.expect_refusal(from, Refusal::Forbidden { of: named("bob"), right });
+    }
+    let seen = world.session("ann", "camera");
+    world.start("mic", "speaker");
+    let Notice::SessionRequested { session: heard, .. } = *world.next("mic") else { panic!() };
+    world.clear();
+    world.hang_up("bob", call);
+    for (session, ends) in [(seen, ["ann", "camera"]), (heard, ["mic", "speaker"])] {
+        for name in ends {
+            let end = Notice::SessionEnded { session, error: None };
+            assert!(world.heard(name).contains(&end), "{name}");
+        }
+    }
+    assert_eq!(world.hub.session_count(), 0);
+}
+
+#[test]
+fn what_may_be_watched_anyway_is_watched_on_after_a_call() {
+    let mut world = ann_and_bob().stock("camera", "bob");
+    world.set("camera", &[Role::Producer], None);
+    world.allow("bob", |bob| bob.rights.watch = Circle::Users);
+    let call = world.call("ann", "bob", "bob");
+    world.session("ann", "camera");
+    world.hang_up("bob", call);
+    assert_eq!(world.hub.session_count(), 1);
+}
+
+#[test]
 fn a_carrier_that_goes_is_told_and_the_call_goes_on() {
     let mut world = ann_and_bob().stock("camera", "bob").stock("second", "bob");
     for producer in ["camera", "second"] {
