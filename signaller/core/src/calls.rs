@@ -97,7 +97,10 @@ impl Calls {
         self.all.len()
     }
 
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+    /// All of them, in the order of their ids.
+    pub(crate) fn drain(&mut self) -> Vec<(CallId, Call)> {
+        let mut all: Vec<_> = std::mem::take(self).all.into_iter().collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
     }
 }

@@ -186,7 +186,7 @@ impl Hub {
             Input::Cut { conn } => self.close(now, conn, CloseReason::Cut),
             Input::Restored(call) => self.restore(now, call),
             Input::Timeout => self.time_passed(now),
-            Input::Stopping => self.stop(),
+            Input::Stopping => self.stop(now),
         }
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{BOTH, World, named, phone_of};
 use signaller_core::{
-    AccountStatus, Answer, Circle, CloseReason, EndCause, EndReason, Fact, Input, Kind, Limits,
-    Media, Notice, Refusal, RejectCause, Request, Right, Role, SecondLogin,
+    Account, AccountStatus, Answer, Circle, CloseReason, EndCause, EndReason, Fact, Input, Kind,
+    Limits, Media, Notice, Refusal, RejectCause, Request, Right, Role, SecondLogin,
 };
 
 const RING: Duration = Duration::from_secs(30);
@@ -307,6 +307,56 @@ fn an_account_removed_in_a_call_or_a_ring_ends_it() {
         assert_eq!(heard[1], Notice::AccountGone { account: named("bob") });
         assert_eq!(world.closed("bob"), Some(CloseReason::Revoked));
     }
+}
+
+#[test]
+fn who_may_no_longer_call_or_see_is_hung_up_on() {
+    let narrow: [(Right, fn(&mut Account)); 2] = [
+        (Right::Call, |bob| bob.rights.call = Circle::Nobody),
+        (Right::See, |bob| bob.rights.see = Circle::Listed([named("eve")].into())),
+    ];
+    for (right, narrow) in narrow {
+        for (accepted, reason) in [(false, EndReason::Rejected), (true, EndReason::Hangup)] {
+            let mut world = ann_and_bob();
+            let call = world.ring("ann", "bob");
+            if accepted {
+                world.accept("bob", call);
+            }
+            // The caller's own rights are another matter.
+            world.allow("ann", |ann| ann.rights.call = Circle::Nobody);
+            world.clear();
+            assert_eq!(world.hub.call_count(), 1);
+            world.allow("bob", narrow);
+            let ended = Notice::CallEnded { call, reason };
+            assert_eq!(world.heard("ann")[0], ended, "{right:?}");
+            assert_eq!(world.heard("bob"), [ended], "{right:?}");
+            assert_eq!(world.hub.call_count(), 0);
+        }
+    }
+}
+
+#[test]
+fn an_admin_who_is_one_no_longer_does_not_talk_on_with_whom_he_cannot_see() {
+    let mut world = ann_and_bob().phone("eve", "eve");
+    world.allow("ann", |ann| ann.kind = Kind::Admin);
+    world.allow("bob", |bob| bob.rights.see = Circle::Listed([named("eve")].into()));
+    let call = world.call("ann", "bob", "bob");
+    world.allow("ann", |ann| ann.kind = Kind::User);
+    assert_eq!(world.heard("bob")[0], Notice::CallEnded { call, reason: EndReason::Hangup });
+}
+
+#[test]
+fn a_call_that_rings_when_the_server_stops_was_missed() {
+    let mut world = ann_and_bob().phone("eve", "eve").phone("mia", "mia");
+    let call = world.ring("ann", "bob");
+    world.call("eve", "mia", "mia");
+    world.now += Duration::from_secs(7);
+    world.input(Input::Stopping);
+    let Some(Fact::CallEnded(ended)) = world.facts.pop() else { panic!("{:?}", world.facts) };
+    assert_eq!((ended.call, ended.talked, ended.rang), (call, None, Duration::from_secs(7)));
+    assert_eq!((ended.callee, ended.reason), (named("bob"), EndReason::Disconnected));
+    // The other one may go on.
+    assert!(!world.facts.iter().any(|fact| matches!(fact, Fact::CallEnded(_))));
 }
 
 #[test]
