@@ -4,9 +4,9 @@ import { Login } from "../src/lib/login.ts";
 import type { Event } from "../src/lib/state.ts";
 
 const rules = { guests: "deny", registration: "closed" } as const;
-const ann = { name: "ann", label: null };
+const ann = { name: "ann", kind: "user", label: null };
 const stranger = { version: "1", ...rules, account: null };
-const known = { ...stranger, account: { ...ann, kind: "user" } };
+const known = { ...stranger, account: ann };
 
 describe("the way in", () => {
   beforeEach(() => {

@@ -8,7 +8,7 @@ import { initial, isIn, reduce, type Event, type State } from "../src/lib/state.
 const t = translator(() => "en");
 const closed: Rules = { guests: "deny", registration: "closed" };
 const open: Rules = { guests: "watch", registration: "open" };
-const ann: Account = { name: "ann", label: null };
+const ann: Account = { name: "ann", kind: "user", label: null };
 const wrong = { kind: "loginWrong" } as const;
 
 describe("whoever comes", () => {

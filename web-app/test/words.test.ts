@@ -128,10 +128,25 @@ describe("settings", () => {
       getItem: (key: string) => kept.get(key) ?? null,
       setItem: (key: string, value: string) => void kept.set(key, value),
     };
-    const mine = { ...defaults, name: "phone", codec: "H264", camera: null } as const;
+    const mine = {
+      name: "phone",
+      codec: "H264",
+      camera: null,
+      microphone: "m",
+      muted: true,
+      speaker: "s",
+      language: "pt",
+      theme: "dark",
+      ringtone: false,
+    } as const;
     save(storage, mine);
     expect(load(storage)).toEqual(mine);
-    for (const text of ["", "7", "{", '{"codec":"AV1","name":7}']) {
+    for (const text of [
+      "",
+      "7",
+      "{",
+      '{"codec":"AV1","name":7,"language":"toString","theme":"x"}',
+    ]) {
       expect(load({ getItem: () => text })).toEqual(defaults);
     }
     const broken = () => {

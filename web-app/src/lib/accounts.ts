@@ -13,6 +13,7 @@ export interface Rules {
 
 export interface Account {
   readonly name: string;
+  readonly kind: "user" | "device" | "admin";
   readonly label: string | null;
 }
 
@@ -106,9 +107,10 @@ function parseVisit(value: unknown): Visit | null {
   }
   const rules = { guests, registration } as const;
   if (account === null) return { rules, account };
-  const { name, label } = fields(account);
+  const { name, kind, label } = fields(account);
   if (typeof name !== "string") return null;
-  return { rules, account: { name, label: typeof label === "string" ? label : null } };
+  if (kind !== "user" && kind !== "device" && kind !== "admin") return null;
+  return { rules, account: { name, kind, label: typeof label === "string" ? label : null } };
 }
 
 async function json(response: Response): Promise<unknown> {

@@ -2,13 +2,16 @@
 
 import { Intercom } from "../lib/intercom.ts";
 import { announcement } from "../lib/announcements.ts";
+import { defaults, type Settings } from "../lib/settings.ts";
 import { initial, type State } from "../lib/state.ts";
-import { t } from "./language.svelte.ts";
+import { speak, t } from "./language.svelte.ts";
+import { paint } from "./theme.ts";
 
 export class Store {
   state: State = $state.raw(initial);
   /** What a screen reader is to say next. */
   said = $state("");
+  settings: Settings = $state.raw(defaults);
   readonly intercom: Intercom;
 
   constructor(url: string) {
@@ -17,5 +20,14 @@ export class Store {
       const words = announcement(t, before, state);
       if (words !== null) this.said = words;
     });
+    this.remember({});
+  }
+
+  /** For the next visit, too. */
+  remember(settings: Partial<Settings>): void {
+    this.intercom.remember(settings);
+    this.settings = this.intercom.settings;
+    speak(this.settings.language);
+    paint(this.settings.theme);
   }
 }
