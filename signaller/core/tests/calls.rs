@@ -311,11 +311,11 @@ fn an_account_removed_in_a_call_or_a_ring_ends_it() {
 
 #[test]
 fn who_may_no_longer_call_or_see_is_hung_up_on() {
-    let narrow: [(Right, fn(&mut Account)); 2] = [
-        (Right::Call, |bob| bob.rights.call = Circle::Nobody),
-        (Right::See, |bob| bob.rights.see = Circle::Listed([named("eve")].into())),
-    ];
-    for (right, narrow) in narrow {
+    let narrow = |bob: &mut Account, right| match right {
+        Right::Call => bob.rights.call = Circle::Nobody,
+        _ => bob.rights.see = Circle::Listed([named("eve")].into()),
+    };
+    for right in [Right::Call, Right::See] {
         for (accepted, reason) in [(false, EndReason::Rejected), (true, EndReason::Hangup)] {
             let mut world = ann_and_bob();
             let call = world.ring("ann", "bob");
@@ -326,7 +326,7 @@ fn who_may_no_longer_call_or_see_is_hung_up_on() {
             world.allow("ann", |ann| ann.rights.call = Circle::Nobody);
             world.clear();
             assert_eq!(world.hub.call_count(), 1);
-            world.allow("bob", narrow);
+            world.allow("bob", |bob| narrow(bob, right));
             let ended = Notice::CallEnded { call, reason };
             assert_eq!(world.heard("ann")[0], ended, "{right:?}");
             assert_eq!(world.heard("bob"), [ended], "{right:?}");
