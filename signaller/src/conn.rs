@@ -25,6 +25,7 @@ use tracing::{info, trace};
 use crate::dialect::{Dialect, Said};
 use crate::gate::{Admitted, Visitor};
 use crate::hub_task::{HubGone, HubHandle, Membership, Socket};
+use crate::link::Way;
 use crate::outbox::{Inbox, Letter};
 
 /// The longest message that a client may send, in bytes.
@@ -78,7 +79,7 @@ pub(crate) fn config() -> WebSocketConfig {
 /// How somebody comes in.
 pub(crate) enum Entrance {
     /// By the stock protocol, known already.
-    Gst(Identity),
+    Gst(Identity, Way),
     /// By the extended one: the first message says who it is.
     Intercom(Visitor),
 }
@@ -86,8 +87,8 @@ pub(crate) enum Entrance {
 impl std::fmt::Display for Entrance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Gst(Identity { account: Some(account), .. }) => write!(f, "{account}"),
-            Self::Gst(Identity { access, .. }) => write!(f, "guest, {access:?}"),
+            Self::Gst(Identity { account: Some(account), .. }, _) => write!(f, "{account}"),
+            Self::Gst(Identity { access, .. }, _) => write!(f, "guest, {access:?}"),
             Self::Intercom(_) => f.write_str("intercom.v1"),
         }
     }
@@ -104,7 +105,7 @@ pub(crate) async fn run<S>(
 {
     let (mut sink, mut stream) = socket.split();
     let entered = match entrance {
-        Entrance::Gst(identity) => enter(hub, identity).await,
+        Entrance::Gst(identity, way) => enter(hub, identity, way).await,
         // What it takes to look somebody up is not kept for as long as the connection lasts.
         Entrance::Intercom(visitor) => {
             Box::pin(greet(&mut sink, &mut stream, visitor, hub, timing)).await
@@ -142,8 +143,8 @@ struct Ticks {
     due: Notify,
 }
 
-async fn enter(hub: &HubHandle, identity: Identity) -> Result<Desk, End> {
-    let membership = hub.connect(identity, None).await.map_err(|HubGone| End::Lost)?;
+async fn enter(hub: &HubHandle, identity: Identity, way: Way) -> Result<Desk, End> {
+    let membership = hub.connect(identity, None, way).await.map_err(|HubGone| End::Lost)?;
     Ok(Desk::new(membership, Dialect::gst(), 0))
 }
 
@@ -162,9 +163,11 @@ where
         Ok(text) => text?,
         Err(_) => return Err(End::NoHello),
     };
+    let way = visitor.way();
     match visitor.hello(&text, hub).await {
         Ok(Admitted::New { identity, me, resume }) => {
-            let membership = hub.connect(identity, resume).await.map_err(|HubGone| End::Lost)?;
+            let membership =
+                hub.connect(identity, resume, way).await.map_err(|HubGone| End::Lost)?;
             Ok(Desk::new(membership, Dialect::intercom(me), 0))
         }
         Ok(Admitted::Back { membership, me, heard, words }) => {
@@ -515,6 +518,7 @@ mod tests {
     use crate::gate::{Gate, Proven};
     use crate::hub_task::{self, Begin};
     use crate::ice::Ice;
+    use crate::link::{Link, Side};
     use crate::store::{Registration, Store};
 
     /// It would keep its seat, and its place among the strangers, for as long as it likes.
@@ -524,8 +528,9 @@ mod tests {
         let store = Store::open(data.path()).await.unwrap();
         let gate = Gate::new(store, Ice::default(), Registration::default());
         let hub = hub_task::spawn(Limits::default(), Begin::default(), Box::new(drop));
-        let remote = [127, 0, 0, 1].into();
-        let visitor = gate.visitor(Proven::Nobody, Credentials::default(), remote).unwrap();
+        let address = ([127, 0, 0, 1], 1).into();
+        let way = Link::new(Side::Plain, address, address).way(true);
+        let visitor = gate.visitor(Proven::Nobody, Credentials::default(), way).unwrap();
         // Shorter than any answer.
         let (ours, theirs) = duplex(32);
         let mut stranger = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;

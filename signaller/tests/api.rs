@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use common::{Client, Socket, Stranger, tcp};
 use futures_util::future::join_all;
-use intercom_signaller::{Config, Level, Registration};
+use intercom_signaller::{Config, Level, Registration, Server};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use url::Url;
@@ -381,6 +383,13 @@ async fn hear(client: &mut Client, kind: &str) -> Value {
 }
 
 impl House {
+    /// What an admin is shown of a connection.
+    async fn connection(&self, admin: &Pass, peer: &Value) -> Value {
+        let shown = self.done(admin, "GET /api/connections", Value::Null).await;
+        let mut all = shown["connections"].as_array().unwrap().iter();
+        all.find(|connection| connection["peerId"] == *peer).unwrap().clone()
+    }
+
     /// Somebody who can be called, logged in with the password of the description's example.
     async fn socket_of(&self, name: &str) -> Client {
         let headers = [("Sec-WebSocket-Protocol", "intercom.v1")];
@@ -556,6 +565,77 @@ async fn cut_soon(house: &House, by: &Pass, line: &str, mut whom: Client, code: 
     house.done(by, line, Value::Null).await;
     assert_eq!(whom.closed().await.0, code, "{line}");
     assert!(start.elapsed() < Duration::from_secs(1), "{line}: {:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn an_admin_sees_how_everybody_came_in() {
+    let house = House::start().await;
+    let ann = house.log_in("ann").await;
+    house.add(&ann, "door", "device").await;
+    let (_, Pass::Token(token)) = house.token(&ann, "door").await else { panic!() };
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str())];
+    let before = OffsetDateTime::now_utc() - Duration::from_secs(1);
+    let stock = Client::open(house.server.tls().await, "/ws", &headers).await.unwrap();
+    let headers = [headers[0], ("Sec-WebSocket-Protocol", "intercom.v1")];
+    let socket = async || {
+        let address = house.server.plain();
+        Client::upgrade(tcp(address).await, "/ws", &headers).await.unwrap()
+    };
+    let mut phone = socket().await;
+    phone.send(&json!({"type": "hello"})).await;
+    let welcome = hear(&mut phone, "welcome").await;
+    let how = |connection: &Value| {
+        ["remote", "transport", "protocol"].map(|field| connection[field].clone())
+    };
+    let since = |connection: &Value| {
+        OffsetDateTime::parse(connection["since"].as_str().unwrap(), &Rfc3339).unwrap()
+    };
+    let shown = house.connection(&ann, &json!(stock.id)).await;
+    assert_eq!(how(&shown), ["127.0.0.1", "tls", "gst"]);
+    assert!(before <= since(&shown) && since(&shown) <= OffsetDateTime::now_utc());
+    let shown = house.connection(&ann, &welcome["peerId"]).await;
+    assert_eq!(how(&shown), ["127.0.0.1", "plain", "intercom.v1"]);
+
+    // After a start it is known from before, and then as it came back.
+    let House { server: Stranger { server, data } } = house;
+    server.stop().await;
+    let mut config = common::config(&data);
+    config.anonymous = Level::Deny;
+    let house = House { server: Stranger { server: Server::start(config).await.unwrap(), data } };
+    let shown = house.connection(&ann, &welcome["peerId"]).await;
+    assert_eq!(
+        (&shown["away"], how(&shown)),
+        (&json!(true), [Value::Null, Value::Null, Value::Null])
+    );
+    let socket = house.server.tls().await;
+    let mut phone = Client::upgrade(socket, "/ws", &headers).await.unwrap();
+    let resume = json!({"resumeToken": welcome["resumeToken"], "received": 0});
+    phone.send(&json!({"type": "hello", "resume": resume})).await;
+    hear(&mut phone, "resumed").await;
+    let shown = house.connection(&ann, &welcome["peerId"]).await;
+    assert_eq!((&shown["away"], how(&shown)[1].as_str()), (&json!(false), Some("tls")));
+}
+
+#[tokio::test]
+async fn who_is_cut_is_in_no_session_and_no_call_any_more() {
+    let house = House::start().await;
+    let ann = house.log_in("ann").await;
+    house.add(&ann, "bob", "user").await;
+    house.add(&ann, "door", "device").await;
+    let (_, token) = house.token(&ann, "door").await;
+    let mut door = house.socket(&token).await.unwrap();
+    door.send(&json!({"type": "setPeerStatus", "roles": ["producer"]})).await;
+    door.hears_nothing().await;
+    let mut watcher = house.socket(&house.log_in("bob").await).await.unwrap();
+    let session = watcher.start_session(&mut door).await;
+    let start = Instant::now();
+    house.done(&ann, &format!("DELETE /api/connections/{}", door.id), Value::Null).await;
+    assert_eq!(watcher.next().await, json!({"type": "endSession", "sessionId": session}));
+    assert_eq!(door.closed().await.0, 4403);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    let shown = house.done(&ann, "GET /api/connections", Value::Null).await;
+    assert_eq!(shown["sessions"], json!([]));
 }
 
 #[tokio::test]

@@ -129,10 +129,10 @@ impl Peers {
     }
 
     /// All peers, in the order of their connections.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        let mut peers: Vec<_> = self.by_conn.iter().collect();
-        peers.sort_unstable_by_key(|(conn, _)| **conn);
-        peers.into_iter().map(|(_, peer)| peer)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &Peer)> {
+        let mut peers: Vec<_> = self.by_conn.iter().map(|(conn, peer)| (*conn, peer)).collect();
+        peers.sort_unstable_by_key(|(conn, _)| *conn);
+        peers.into_iter()
     }
 
     pub(crate) fn peer(&self, conn: ConnId) -> Option<&Peer> {
