@@ -2,6 +2,7 @@
 
 import { Intercom } from "../lib/intercom.ts";
 import { announcement } from "../lib/announcements.ts";
+import { isMissed } from "../lib/ends.ts";
 import { defaults, type Settings } from "../lib/settings.ts";
 import { initial, type State } from "../lib/state.ts";
 import { speak, t } from "./language.svelte.ts";
@@ -21,6 +22,24 @@ export class Store {
       if (words !== null) this.said = words;
     });
     this.remember({});
+  }
+
+  /** It rings, or somebody talks. */
+  get isInCall(): boolean {
+    const { phase } = this.state.call;
+    return phase !== "idle" && phase !== "ended";
+  }
+
+  /** A call covers the page, until one has read how it ended. What was missed does not. */
+  get isCallShown(): boolean {
+    const { call } = this.state;
+    return this.isInCall || (call.phase === "ended" && !isMissed(call));
+  }
+
+  /** Calls an account, with what there is of camera and microphone. */
+  ring(name: string): void {
+    const { camera, microphone } = this.settings;
+    this.intercom.call(name, { video: camera !== null, audio: microphone !== null });
   }
 
   /** For the next visit, too. */
