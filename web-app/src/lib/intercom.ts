@@ -42,7 +42,11 @@ export class Intercom {
         this.#dispatch({ type: "producersChanged", producers });
         for (const watch of this.#watches.values()) watch.producersChanged(producers);
       },
-      sessionRequested: (...request) => this.#share?.admit(...request) ?? null,
+      accountsChanged: (accounts) => this.#dispatch({ type: "accountsChanged", accounts }),
+      called: () => undefined,
+      callStands: () => undefined,
+      sessionRequested: (peerId, sessionId, offer) =>
+        this.#share?.admit(peerId, sessionId, offer) ?? null,
       announceRefused: (details) => this.#offAir({ kind: "requestRefused", details }),
       failed: (details) =>
         this.#dispatch({ type: "complained", problem: { kind: "requestRefused", details } }),

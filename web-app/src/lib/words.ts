@@ -99,6 +99,8 @@ export function describeSignalling(
       return t(connection.unreachable, { retry: retryIn(t, state.retryAt, now) });
     case "refused":
       return t(connection.refused);
+    case "cut":
+      return t(connection.cut);
   }
 }
 

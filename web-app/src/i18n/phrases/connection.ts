@@ -11,6 +11,11 @@ export const connection = phrases({
     pt: "Servidor inacessível, {retry}",
   },
   refused: { en: "Not let in", es: "Acceso denegado", pt: "Acesso negado" },
+  cut: {
+    en: "Closed by somebody in charge",
+    es: "Cerrado por quien administra",
+    pt: "Encerrado por quem administra",
+  },
   retry: { en: "trying again", es: "reintentando", pt: "tentando de novo" },
   retryIn: {
     en: "trying again in {seconds} s",
