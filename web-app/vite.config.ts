@@ -1,8 +1,10 @@
+import { brotliCompressSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), compressed()],
   // The server's content security policy allows files of its own origin only: nothing is inlined.
   build: {
     target: "es2022",
@@ -19,3 +21,20 @@ export default defineConfig({
   },
   test: { include: ["test/**/*.test.ts"] },
 });
+
+/** Beside each file the same in brotli: the server sends that to whoever takes it. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        for (const [fileName, file] of Object.entries(bundle)) {
+          const source = brotliCompressSync(file.type === "chunk" ? file.code : file.source);
+          this.emitFile({ type: "asset", fileName: `${fileName}.br`, source });
+        }
+      },
+    },
+  };
+}
