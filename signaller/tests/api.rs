@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Client, Socket, Stranger, tcp};
+use common::{Client, Socket, Stranger, tcp, tcp_from};
 use futures_util::future::join_all;
 use intercom_signaller::{Config, Level, Registration, Server};
 use jsonschema::Validator;
@@ -383,6 +383,13 @@ async fn hear(client: &mut Client, kind: &str) -> Value {
 }
 
 impl House {
+    /// From another machine, behind a proxy's door.
+    async fn log_in_from(&self, host: u8, name: &str, password: &str) -> Answer {
+        let login = json!({"name": name, "password": password});
+        let socket = tcp_from(host, self.server.plain()).await;
+        ask(socket, &Pass::Nothing, "POST /api/login", Some(login)).await
+    }
+
     /// What an admin is shown of a connection.
     async fn connection(&self, admin: &Pass, peer: &Value) -> Value {
         let shown = self.done(admin, "GET /api/connections", Value::Null).await;
@@ -666,6 +673,47 @@ async fn guessing_is_slowed_down_and_tells_nothing() {
     let metrics = house.ask(&Pass::Nothing, "GET /metrics", None).await;
     let metrics = metrics.body.as_str().unwrap();
     assert!(metrics.contains("\nintercom_failed_logins_total 8\n"), "{metrics}");
+}
+
+/// A guesser who asks again and again, at once and when it is told to.
+#[tokio::test]
+async fn guessing_is_as_slow_as_it_is_documented() {
+    let house = House::start().await;
+    let mut looked_at = Vec::new();
+    while looked_at.len() < 6 {
+        let asked = Instant::now();
+        let answer = house.log_in_from(2, "nobody", "wrong").await;
+        match answer.status {
+            401 => looked_at.push((asked, Instant::now())),
+            429 => {
+                let said = answer.header("retry-after").unwrap();
+                // 0.8, 1.6 and 3.2 s, rounded up; less if some of it has passed.
+                let longest = [1, 2, 4][looked_at.len() - 3];
+                assert!((1..=longest).contains(&said.parse().unwrap()), "{said}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            other => panic!("{other}: {}", answer.body),
+        }
+    }
+    for (index, millis) in [(3, 800), (4, 1600), (5, 3200)] {
+        let ((asked, _), (_, answered)) = (looked_at[index - 1], looked_at[index]);
+        let waited = answered - asked;
+        assert!(waited >= Duration::from_millis(millis), "{index}: {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_guesses_beside_others_keeps_nobody_out_who_was_there_before() {
+    let house = House::start().await;
+    let ann = house.log_in("ann").await;
+    house.add(&ann, "bob", "user").await;
+    assert_eq!(house.log_in_from(3, "ann", PASSWORD).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(house.log_in_from(3, "nobody", "wrong").await.status, 401);
+    }
+    assert_eq!(house.log_in_from(3, "bob", PASSWORD).await.status, 429, "never seen here");
+    assert_eq!(house.log_in_from(3, "ann", PASSWORD).await.status, 200);
+    assert_eq!(house.log_in_from(4, "bob", PASSWORD).await.status, 200, "elsewhere");
 }
 
 #[tokio::test]
