@@ -5,7 +5,7 @@ use std::time::Duration;
 use gst::glib;
 use gst::prelude::*;
 
-use crate::{CAT, Signaller};
+use crate::{CAT, Signaller, signals};
 
 /// How long saying goodbye to the server may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -21,9 +21,20 @@ pub(super) fn properties(names: &[&str]) -> Vec<glib::ParamSpec> {
     names.iter().filter_map(|name| mirror(&class.find_property(name)?)).collect()
 }
 
-/// Settings that differ from upstream's: nobody is asked who is not of this network.
-pub(super) fn set_up(element: &gst::Element) {
+/// What differs from upstream's, before the signaller is given to its element.
+pub(super) fn set_up(element: &gst::Element, signaller: &Signaller) {
+    // Nobody is asked who is not of this network.
     element.set_property("stun-server", None::<String>);
+    signals::pass_on(signaller, element);
+    let weak = element.downgrade();
+    signaller.connect("error", false, move |values| {
+        // Upstream's own handler, the next one, has only "a general stream error" for people.
+        let [signaller, text, ..] = values else { return None };
+        signaller.get::<Signaller>().ok()?.stop_signal_emission_by_name("error");
+        let text = text.get::<String>().ok()?;
+        gst::element_error!(weak.upgrade()?, gst::ResourceError::Failed, ("{text}"));
+        None
+    });
 }
 
 /// Waits a moment until the server knows that a stopped element is gone: the process may end next.

@@ -58,12 +58,11 @@ impl ObjectImpl for IntercomSink {
         signaller.connect("request-meta", false, move |_| {
             Some(weak.upgrade().and_then(|obj| obj.imp().meta()).to_value())
         });
+        shared::set_up(obj.upcast_ref(), signaller);
         let base = obj.upcast_ref::<BaseWebRTCSink>().imp();
         if let Err(error) = base.set_signaller(signaller.clone().upcast()) {
             gst::error!(CAT, imp = self, "the signaller was not taken: {error}");
         }
-        shared::set_up(obj.upcast_ref());
-        signals::pass_on(signaller, obj.upcast_ref());
     }
 }
 

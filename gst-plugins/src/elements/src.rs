@@ -68,12 +68,11 @@ impl ObjectImpl for IntercomSrc {
     fn constructed(&self) {
         self.parent_constructed();
         let obj = self.obj();
+        shared::set_up(obj.upcast_ref(), &self.signaller);
         let base = obj.upcast_ref::<BaseWebRTCSrc>().imp();
         if let Err(error) = base.set_signaller(self.signaller.clone().upcast()) {
             gst::error!(CAT, imp = self, "the signaller was not taken: {error}");
         }
-        shared::set_up(obj.upcast_ref());
-        signals::pass_on(&self.signaller, obj.upcast_ref());
     }
 }
 

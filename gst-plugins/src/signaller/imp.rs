@@ -438,6 +438,8 @@ impl Signaller {
                 let meta = meta::from_json(&meta);
                 self.emit("producer-removed", &[&peer_id.as_str(), &meta]);
             }
+            // A snapshot has them for everybody.
+            Event::Accounts(_) if !self.obj().calls() => {}
             Event::Accounts(accounts) => accounts.iter().for_each(|account| self.presence(account)),
             Event::Presence(account) => self.presence(&account),
             Event::AccountGone { name } => self.account_gone(&name),
