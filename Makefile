@@ -1,5 +1,6 @@
 # make run     build what is missing, start a signaller and the producer `door`
 # make test    every test, from a fresh clone
+# make soak    what takes too long for every test: minutes
 # make plugins our elements for gst-launch-1.0, into plugins/
 # make check   formatting, lints, types, import rules, units
 # make install what `make release` built, its units and sample settings, into this system (as root)
@@ -12,7 +13,7 @@ BINARIES := intercom-signaller intercom-producer intercom-consumer intercom-pki
 WEB_SOURCES := $(shell git ls-files web-app 2>/dev/null)
 NODE := $(CURDIR)/scripts/node.sh
 
-.PHONY: run test check bench plugins web release install setup setup-test
+.PHONY: run test soak check bench plugins web release install setup setup-test
 
 run: setup web release
 	@scripts/run.sh
@@ -22,6 +23,10 @@ test: setup-test web
 	cargo test --workspace
 	cd web-app && $(NODE) npm test
 	cd web-app && $(NODE) npm run e2e
+
+soak: setup-test web
+	cargo test --workspace --no-run
+	cargo test --package intercom-tests -- --ignored
 
 check: setup-test web
 	cargo fmt --all --check

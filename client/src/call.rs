@@ -104,6 +104,14 @@ impl Calls {
     }
 }
 
+/// What is known.
+impl Calls {
+    /// The other side's producers; `None` without a call.
+    pub(crate) fn peers(&self) -> Option<&[PeerId]> {
+        self.current.as_ref().map(|call| &call.peers[..])
+    }
+}
+
 /// What the server says.
 impl Calls {
     /// A message about calls; others are not for here.

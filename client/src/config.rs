@@ -95,6 +95,8 @@ pub enum Target {
     Name(String),
     /// Whichever is there first.
     First,
+    /// That of the other side of the call that this client holds, for as long as it does.
+    Call,
 }
 
 /// A checked `ws://` or `wss://` address.

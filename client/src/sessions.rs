@@ -43,6 +43,8 @@ pub(crate) struct Sessions {
     wish: Wish,
     /// In the order in which they came.
     producers: Vec<Producer>,
+    /// That of the other side of the call.
+    called: Option<PeerId>,
 }
 
 #[derive(Debug)]
@@ -101,7 +103,24 @@ impl Sessions {
                 backoff: Backoff::new(ASK_AGAIN.0, ASK_AGAIN.1),
             },
             producers: Vec::new(),
+            called: None,
         }
+    }
+
+    /// Which producers carry the media of the other side of the call; `None` without one. What was
+    /// taken because of the call ends with it, or when another producer takes over.
+    pub(crate) fn follow(&mut self, now: Instant, out: &mut Outlet, called: Option<&[PeerId]>) {
+        if self.role != Role::Consumer(Target::Call) {
+            return;
+        }
+        let over = self.live.iter().find(|(_, session)| {
+            called.is_none_or(|peers| !peers.is_empty() && !peers.contains(&session.peer_id))
+        });
+        if let Some(session_id) = over.map(|(id, _)| id.clone()) {
+            let reason = EndReason::Aborted("the call has ended".into());
+            self.abort(now, out, session_id, reason);
+        }
+        self.called = called.and_then(<[_]>::last).cloned();
     }
 
     /// A server that may know nothing of this client hears what it does.
@@ -460,7 +479,7 @@ impl Sessions {
 impl Sessions {
     /// Asks for a session if one is wanted and may be asked for.
     pub(crate) fn ask(&mut self, now: Instant, out: &mut Outlet) {
-        let Some(peer_id) = self.wanted(out).map(|producer| producer.id.clone()) else { return };
+        let Some(peer_id) = self.wanted(out).cloned() else { return };
         if self.wish.not_before.is_some_and(|time| now < time) {
             return;
         }
@@ -472,11 +491,14 @@ impl Sessions {
     }
 
     /// The producer that a session is wanted with; none while one is live or asked for.
-    fn wanted(&self, out: &Outlet) -> Option<&Producer> {
+    fn wanted(&self, out: &Outlet) -> Option<&PeerId> {
         let Role::Consumer(target) = &self.role else { return None };
         let idle = self.live.is_empty() && self.wish.asked.is_none();
         if !idle || !self.wish.listed || !out.is_up() {
             return None;
+        }
+        if *target == Target::Call {
+            return self.called.as_ref();
         }
         let is_account = matches!(target, Target::Name(name)
             if self.producers.iter().any(|known| known.is_of(name)));
@@ -484,14 +506,15 @@ impl Sessions {
             Target::PeerId(id) => producer.id == *id,
             Target::Name(name) if is_account => producer.is_of(name),
             Target::Name(name) => producer.meta.get("name").is_some_and(|value| value == name),
-            Target::First => true,
+            Target::First | Target::Call => true,
         };
         let fitting = self.producers.iter().filter(fits);
-        match target {
+        let best = match target {
             // A name's newest holder is the living one when the other's end is not noticed yet.
             Target::Name(_) => fitting.rev().min_by_key(|producer| producer.failures),
-            Target::PeerId(_) | Target::First => fitting.min_by_key(|producer| producer.failures),
-        }
+            _ => fitting.min_by_key(|producer| producer.failures),
+        };
+        best.map(|producer| &producer.id)
     }
 
     fn not_granted(&mut self, now: Instant) {

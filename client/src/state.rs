@@ -166,6 +166,7 @@ impl State {
             Input::Command(command) => self.command(now, command),
             Input::Timeout => self.timeout(now),
         }
+        self.sessions.follow(now, &mut self.out, self.calls.peers());
         self.sessions.ask(now, &mut self.out);
     }
 

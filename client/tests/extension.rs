@@ -597,6 +597,30 @@ fn a_name_is_an_account_before_it_is_what_a_guest_calls_itself() {
 }
 
 #[test]
+fn who_follows_a_call_takes_its_producer_and_nobody_elses() {
+    let mut world = World::online(Role::Consumer(Target::Call));
+    world.say(json!({"type": "list", "producers": [{"id": "stranger", "meta": null}]}));
+    world.say(json!({"type": "incomingCall", "callId": "c", "from": "door", "media": ALL}));
+    world.command(Command::Accept { call: call(), media: SOUND });
+    world.say(json!({"type": "callAccepted", "callId": "c", "from": "door", "media": ALL}));
+    assert_eq!(world.types(), ["answerCall"]);
+    world.say(json!({"type": "callPeer", "callId": "c", "peerId": "theirs"}));
+    let asked = world.written();
+    assert_eq!(
+        (&asked[0]["type"], &asked[0]["peerId"]),
+        (&json!("startSession"), &json!("theirs"))
+    );
+    world.say(json!({"type": "sessionStarted", "peerId": "theirs", "sessionId": "s"}));
+    world.say(json!({"type": "callPeerGone", "callId": "c", "peerId": "theirs"}));
+    let is_end = |event: &Event| matches!(event, Event::SessionEnded { .. });
+    assert!(!world.events().iter().any(is_end), "it is the server that says so");
+    world.say(json!({"type": "callEnded", "callId": "c", "reason": "hangup"}));
+    assert!(world.events().iter().any(is_end));
+    world.advance(Duration::from_secs(30));
+    assert!(!world.types().contains(&"startSession".to_owned()));
+}
+
+#[test]
 fn leaving_hangs_up() {
     let mut world = World::in_call();
     world.command(Command::Close);

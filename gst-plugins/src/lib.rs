@@ -6,10 +6,12 @@
 //! `intercom-client`; this crate only translates.
 
 mod dtls;
+mod elements;
 mod fingerprint;
 mod meta;
 mod sdp;
 mod signaller;
+mod signals;
 
 use std::sync::LazyLock;
 
@@ -17,6 +19,7 @@ use gst::glib;
 use tokio::runtime::{Builder, Runtime};
 
 pub use dtls::{DtlsKey, preheat_dtls};
+pub use elements::{IntercomSink, IntercomSrc};
 pub use gstrswebrtc::signaller::WebRTCSignallerRole;
 pub use signaller::{SessionFailure, Signaller, Stage};
 
@@ -44,7 +47,8 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     // The stock signaller's TLS asks for a process-wide provider. An error means that there is one.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     gstrswebrtc::webrtcsink::register(plugin)?;
-    gstrswebrtc::webrtcsrc::register(Some(plugin))
+    gstrswebrtc::webrtcsrc::register(Some(plugin))?;
+    elements::register(plugin)
 }
 
 /// What the macro makes.

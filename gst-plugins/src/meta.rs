@@ -20,6 +20,17 @@ pub(crate) fn from_json(meta: &Value) -> Option<gst::Structure> {
     meta.as_object().map(|fields| structure(fields, MAX_DEPTH))
 }
 
+/// The meta with this `name` in it, whatever else it says.
+pub(crate) fn named(meta: Option<Value>, name: Option<&str>) -> Option<Value> {
+    let Some(name) = name else { return meta };
+    let mut fields = match meta {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    fields.insert("name".into(), name.into());
+    Some(Value::Object(fields))
+}
+
 fn structure(fields: &Map<String, Value>, depth: usize) -> gst::Structure {
     let mut structure = gst::Structure::new_empty("meta");
     for (name, value) in fields {
@@ -72,6 +83,14 @@ mod tests {
         let structure = from_json(&meta).unwrap();
         assert_eq!(structure.get::<&str>("name").unwrap(), "door");
         assert_eq!(to_json(&structure).unwrap(), meta);
+    }
+
+    #[test]
+    fn a_name_is_put_into_whatever_there_is() {
+        assert_eq!(named(None, None), None);
+        assert_eq!(named(None, Some("door")), Some(json!({"name": "door"})));
+        let meta = json!({"name": "x", "ptz": true});
+        assert_eq!(named(Some(meta), Some("door")), Some(json!({"name": "door", "ptz": true})));
     }
 
     #[test]

@@ -97,7 +97,7 @@ pub fn source(
     signaller.set_property("latency", latency);
     match target {
         Target::PeerId(id) => signaller.set_property("producer-peer-id", id),
-        Target::Name(name) => signaller.set_property("producer-name", name),
+        Target::Name(name) => signaller.set_property("peer", name),
         Target::First => {}
     }
     let source: BaseWebRTCSrc = glib::Object::builder()

@@ -25,6 +25,7 @@ use tracing::{info, trace};
 use crate::dialect::{Dialect, Said};
 use crate::gate::{Admitted, Visitor};
 use crate::hub_task::{HubGone, HubHandle, Membership, Socket};
+use crate::link::Way;
 use crate::outbox::{Inbox, Letter};
 
 /// The longest message that a client may send, in bytes.
@@ -78,7 +79,7 @@ pub(crate) fn config() -> WebSocketConfig {
 /// How somebody comes in.
 pub(crate) enum Entrance {
     /// By the stock protocol, known already.
-    Gst(Identity),
+    Gst(Identity, Way),
     /// By the extended one: the first message says who it is.
     Intercom(Visitor),
 }
@@ -86,8 +87,8 @@ pub(crate) enum Entrance {
 impl std::fmt::Display for Entrance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Gst(Identity { account: Some(account), .. }) => write!(f, "{account}"),
-            Self::Gst(Identity { access, .. }) => write!(f, "guest, {access:?}"),
+            Self::Gst(Identity { account: Some(account), .. }, _) => write!(f, "{account}"),
+            Self::Gst(Identity { access, .. }, _) => write!(f, "guest, {access:?}"),
             Self::Intercom(_) => f.write_str("intercom.v1"),
         }
     }
@@ -151,8 +152,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let desk = match entrance {
-        Entrance::Gst(identity) => {
-            let membership = hub.connect(identity, None).await.map_err(|HubGone| End::Lost)?;
+        Entrance::Gst(identity, way) => {
+            let membership = hub.connect(identity, None, way).await.map_err(|HubGone| End::Lost)?;
             Desk::new(membership, Dialect::gst(), 0)
         }
         Entrance::Intercom(visitor) => greet(sink, stream, visitor, hub, timing).await?,
@@ -175,9 +176,11 @@ where
         Ok(text) => text?,
         Err(_) => return Err(End::NoHello),
     };
+    let way = visitor.way();
     match visitor.hello(&text, hub).await {
         Ok(Admitted::New { identity, me, resume }) => {
-            let membership = hub.connect(identity, resume).await.map_err(|HubGone| End::Lost)?;
+            let membership =
+                hub.connect(identity, resume, way).await.map_err(|HubGone| End::Lost)?;
             Ok(Desk::new(membership, Dialect::intercom(me), 0))
         }
         Ok(Admitted::Back { membership, me, heard, words }) => {
@@ -202,11 +205,11 @@ async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Desk { socket, mut inbox, closed, dialect, ticks, greeting } = *desk;
+    let Desk { socket, inbox, closed, dialect, ticks, greeting } = *desk;
     let end = tokio::select! {
         biased;
         reason = closed => reason.map_or(End::Lost, End::Told),
-        end = write(sink, greeting, &mut inbox, &dialect, &ticks, timing) => end,
+        end = write(sink, greeting, &inbox, &dialect, &ticks, timing) => end,
         end = read(stream, socket, hub, &dialect, &ticks) => end,
     };
     // Others are told before this one has taken its leave.
@@ -404,7 +407,7 @@ where
 async fn write<S>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     mut greeting: Option<Message>,
-    inbox: &mut Inbox,
+    inbox: &Inbox,
     dialect: &Dialect,
     ticks: &Ticks,
     timing: Timing,
@@ -427,12 +430,9 @@ where
                 next_ping.as_mut().reset(Instant::now() + timing.ping);
                 ping()
             }
-            letter = inbox.next() => match letter {
-                Some(letter) => match message(&letter, dialect, ticks) {
-                    Some(message) => message,
-                    None => continue,
-                },
-                None => std::future::pending().await, // closed; the reason is on its way
+            letter = inbox.next() => match message(&letter, dialect, ticks) {
+                Some(message) => message,
+                None => continue,
             },
             () = ack_is_due(ticks, next_ack.as_mut()), if dialect.counts() => {
                 next_ack.as_mut().reset(Instant::now() + ACK_PERIOD);
@@ -461,7 +461,7 @@ async fn ack_is_due(ticks: &Ticks, next_ack: Pin<&mut Sleep>) {
 async fn send_all<S>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     first: Message,
-    inbox: &mut Inbox,
+    inbox: &Inbox,
     dialect: &Dialect,
     ticks: &Ticks,
 ) -> Result<(), WsError>
@@ -528,6 +528,7 @@ mod tests {
     use crate::gate::{Gate, Proven};
     use crate::hub_task::{self, Begin};
     use crate::ice::Ice;
+    use crate::link::{Link, Side};
     use crate::store::{Registration, Store};
 
     /// It would keep its seat, and its place among the strangers, for as long as it likes.
@@ -537,8 +538,9 @@ mod tests {
         let store = Store::open(data.path()).await.unwrap();
         let gate = Gate::new(store, Ice::default(), Registration::default());
         let hub = hub_task::spawn(Limits::default(), Begin::default(), Box::new(drop));
-        let remote = [127, 0, 0, 1].into();
-        let visitor = gate.visitor(Proven::Nobody, Credentials::default(), remote).unwrap();
+        let address = ([127, 0, 0, 1], 1).into();
+        let way = Link::new(Side::Plain, address, address).way(true);
+        let visitor = gate.visitor(Proven::Nobody, Credentials::default(), way).unwrap();
         // Shorter than any answer.
         let (ours, theirs) = duplex(32);
         let mut stranger = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;

@@ -19,6 +19,7 @@ use crate::credentials::{Carrier, Credentials};
 use crate::dialect::{Hello, IceServers, Me, hello, refused, resumed};
 use crate::hub_task::{HubHandle, Membership};
 use crate::ice::Ice;
+use crate::link::Way;
 use crate::store::{
     AccountError, Actor, Broken, Credential, CredentialError, Instance, LoginError, RegisterError,
     Registration, Resume, ResumeId, Store,
@@ -73,7 +74,7 @@ pub(crate) struct Visitor {
     gate: Arc<Gate>,
     proven: Proven,
     instance: Option<String>,
-    remote: IpAddr,
+    way: Way,
     _place: Option<Place>,
 }
 
@@ -189,14 +190,14 @@ impl Gate {
         self: &Arc<Self>,
         proven: Proven,
         credentials: Credentials,
-        remote: IpAddr,
+        way: Way,
     ) -> Option<Visitor> {
         let place = match proven {
-            Proven::Nobody => Some(self.place(remote)?),
+            Proven::Nobody => Some(self.place(way.remote)?),
             Proven::Guest(_) | Proven::Account(_) => None,
         };
         let Credentials { instance, .. } = credentials;
-        Some(Visitor { gate: Arc::clone(self), proven, instance, remote, _place: place })
+        Some(Visitor { gate: Arc::clone(self), proven, instance, way, _place: place })
     }
 
     fn place(self: &Arc<Self>, remote: IpAddr) -> Option<Place> {
@@ -233,6 +234,10 @@ impl Gate {
 }
 
 impl Visitor {
+    pub(crate) fn way(&self) -> Way {
+        self.way
+    }
+
     /// Works on the first message; the error is what is answered to it.
     pub(crate) async fn hello(self, text: &str, hub: &HubHandle) -> Result<Admitted, String> {
         let Hello { instance, calls, proof, tag } =
@@ -242,7 +247,7 @@ impl Visitor {
             proof => self.enter(proof, instance.as_deref(), calls).await,
         };
         answer.map_err(|NotAdmitted { code, words, .. }| {
-            info!(remote = %self.remote, code, "not admitted: {words}");
+            info!(remote = %self.way.remote, code, "not admitted: {words}");
             refused(code, &words, tag.as_deref())
         })
     }
@@ -257,12 +262,12 @@ impl Visitor {
         let login = match proof {
             Proof::Login(Password { name, password }) => {
                 let password = (&*password).into();
-                let (account, kind) = self.gate.log_in(&name, password, self.remote).await?;
+                let (account, kind) = self.gate.log_in(&name, password, self.way.remote).await?;
                 self.open(account, kind).await?
             }
             Proof::Register(Register { name, password, invite }) => {
                 let (password, invite) = ((&*password).into(), invite.as_deref());
-                let account = self.gate.register(&name, password, invite, self.remote).await?;
+                let account = self.gate.register(&name, password, invite, self.way.remote).await?;
                 self.open(account, Kind::User).await?
             }
             Proof::Token(token) => match self.gate.store.token(&token).await? {
@@ -314,7 +319,8 @@ impl Visitor {
         }
         let kind = store.account(&account).await?.ok_or_else(too_late)?.kind;
         let next = store.rotate_resume(id, &token.resume_token).await?.ok_or_else(too_late)?;
-        let (membership, back) = hub.resume(id, token.received).await.ok_or_else(too_late)?;
+        let (membership, back) =
+            hub.resume(id, token.received, self.way).await.ok_or_else(too_late)?;
         let words = resumed(back.heard, next.expose_secret(), back.reset, back.restarted);
         let login = Login { account, kind, credential: resume.credential };
         let me = self.gate.me(Some(login), None);
@@ -323,7 +329,7 @@ impl Visitor {
 
     /// A credential of its own, so that it can be revoked like a token.
     async fn open(&self, account: AccountName, kind: Kind) -> Result<Login, NotAdmitted> {
-        let by = Actor::Account { name: account.clone(), remote: Some(self.remote) };
+        let by = Actor::Account { name: account.clone(), remote: Some(self.way.remote) };
         let credential = self.gate.store.open_connection(&account, &by).await?;
         Ok(Login { account, kind, credential: Some(credential) })
     }

@@ -21,11 +21,12 @@ use std::time::Instant;
 
 use signaller_core::{
     AccountName, CloseReason, ConnId, Fact, Hub, Identity, Input, Limits, Notice, Output, Overview,
-    PeerId, Refusal, Request, Rng, Seen, Text,
+    PeerId, PeerView, Refusal, Request, Rng, Seen, SessionView, Text,
 };
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info};
 
+use crate::link::Way;
 use crate::outbox::{Full, Inbox, Line, Outbox, line};
 use crate::store::ResumeId;
 
@@ -64,6 +65,14 @@ pub(crate) struct Back {
     pub(crate) reset: bool,
     /// All was lost: this server has not seen it before.
     pub(crate) restarted: bool,
+}
+
+/// A connection as it is, for whoever looks after the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Connected {
+    pub(crate) peer: PeerView,
+    /// Of its newest socket; `None` for one that has had none since the start.
+    pub(crate) way: Option<Way>,
 }
 
 /// A connection that a server knew before it was started, and that may come back.
@@ -113,12 +122,14 @@ enum Command {
         identity: Identity,
         line: Line,
         resume: Option<ResumeId>,
+        way: Way,
     },
     Resume {
         number: u64,
         resume: ResumeId,
         received: u64,
         line: Line,
+        way: Way,
         answer: oneshot::Sender<(ConnId, Back)>,
     },
     Request {
@@ -139,15 +150,15 @@ enum Command {
     Left {
         socket: Socket,
     },
-    Tell(Input),
+    Tell(Box<Input>),
     StayKnown,
     Count(oneshot::Sender<Counts>),
     Look(Look),
     Stop,
 }
 
-/// A question to the hub.
-struct Look(Box<dyn FnOnce(&Hub) + Send>);
+/// A question to the hub's task.
+struct Look(Box<dyn FnOnce(&HubTask) + Send>);
 
 impl fmt::Debug for Look {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,11 +198,12 @@ impl HubHandle {
         &self,
         identity: Identity,
         resume: Option<ResumeId>,
+        way: Way,
     ) -> Result<Membership, HubGone> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let socket = Socket { conn: ConnId(number), number };
         let (line, inbox, closed) = line();
-        self.send(Command::Connect { socket, identity, line, resume }).await?;
+        self.send(Command::Connect { socket, identity, line, resume, way }).await?;
         Ok(Membership { socket, inbox, closed })
     }
 
@@ -200,11 +212,12 @@ impl HubHandle {
         &self,
         resume: ResumeId,
         received: u64,
+        way: Way,
     ) -> Option<(Membership, Back)> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (line, inbox, closed) = line();
         let (answer, back) = oneshot::channel();
-        self.send(Command::Resume { number, resume, received, line, answer }).await.ok()?;
+        self.send(Command::Resume { number, resume, received, line, way, answer }).await.ok()?;
         let (conn, back) = back.await.ok()?;
         Some((Membership { socket: Socket { conn, number }, inbox, closed }, back))
     }
@@ -221,28 +234,35 @@ impl HubHandle {
     }
 
     /// A message came in; it counts even if there is nothing to do.
-    pub(crate) async fn request(
+    pub(crate) fn request(
         &self,
         socket: Socket,
         request: Option<Request>,
         tag: Option<Text>,
-    ) -> Result<(), HubGone> {
-        self.send(Command::Request { socket, request, tag }).await
+    ) -> impl Future<Output = Result<(), HubGone>> + Send + '_ {
+        self.send(Command::Request { socket, request, tag })
     }
 
     /// The peer has so many letters.
-    pub(crate) async fn acknowledge(&self, socket: Socket, received: u64) -> Result<(), HubGone> {
-        self.send(Command::Acknowledge { socket, received }).await
+    pub(crate) fn acknowledge(
+        &self,
+        socket: Socket,
+        received: u64,
+    ) -> impl Future<Output = Result<(), HubGone>> + Send + '_ {
+        self.send(Command::Acknowledge { socket, received })
     }
 
     /// The peer answered a probe.
-    pub(crate) async fn alive(&self, socket: Socket) -> Result<(), HubGone> {
-        self.send(Command::Alive { socket }).await
+    pub(crate) fn alive(
+        &self,
+        socket: Socket,
+    ) -> impl Future<Output = Result<(), HubGone>> + Send + '_ {
+        self.send(Command::Alive { socket })
     }
 
     /// Something that no connection says: a changed account, a revoked token.
     pub(crate) async fn tell(&self, input: Input) -> Result<(), HubGone> {
-        self.send(Command::Tell(input)).await
+        self.send(Command::Tell(Box::new(input))).await
     }
 
     /// Everybody who could come back is to be known for longer.
@@ -258,18 +278,18 @@ impl HubHandle {
     }
 
     /// Who is connected, and who watches whom.
-    pub(crate) async fn overview(&self) -> Result<Overview, HubGone> {
-        self.look(Hub::overview).await
+    pub(crate) async fn overview(&self) -> Result<(Vec<Connected>, Vec<SessionView>), HubGone> {
+        self.look(HubTask::overview).await
     }
 
     /// All accounts that one may see, as it sees them.
     pub(crate) async fn presence(&self, asker: AccountName) -> Result<Vec<Seen>, HubGone> {
-        self.look(move |hub| hub.presence(Some(&asker))).await
+        self.look(move |task| task.hub.presence(Some(&asker))).await
     }
 
     /// Closes a connection for good; whether there was one.
     pub(crate) async fn cut(&self, peer: PeerId) -> Result<bool, HubGone> {
-        match self.look(move |hub| hub.connection(&peer)).await? {
+        match self.look(move |task| task.hub.connection(&peer)).await? {
             Some(conn) => self.tell(Input::Cut { conn }).await.map(|()| true),
             None => Ok(false),
         }
@@ -282,16 +302,21 @@ impl HubHandle {
 
     async fn look<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Hub) -> T + Send + 'static,
+        look: impl FnOnce(&HubTask) -> T + Send + 'static,
     ) -> Result<T, HubGone> {
         let (answer, seen) = oneshot::channel();
-        let look = Look(Box::new(move |hub| drop(answer.send(look(hub))))); // as for `count`
+        let look = Look(Box::new(move |task| drop(answer.send(look(task))))); // as for `count`
         self.send(Command::Look(look)).await?;
         seen.await.map_err(|_| HubGone)
     }
 
-    async fn send(&self, command: Command) -> Result<(), HubGone> {
-        self.commands.send(command).await.map_err(|_| HubGone)
+    /// Waits for its turn. Not by `Sender::send`, whose future has room for the command twice.
+    fn send(&self, command: Command) -> impl Future<Output = Result<(), HubGone>> + Send + '_ {
+        async move {
+            let turn = self.commands.reserve().await.map_err(|_| HubGone)?;
+            turn.send(command);
+            Ok(())
+        }
     }
 }
 
@@ -315,6 +340,8 @@ struct Connection {
     is_fresh: bool,
     /// Both ends were to count anew, and nothing was heard of it since: perhaps it does not know.
     anew: Option<Anew>,
+    /// How its newest socket came in.
+    way: Option<Way>,
 }
 
 /// Why both ends count anew.
@@ -337,7 +364,7 @@ impl HubTask {
         for Remembered { identity, resume } in begin.remembered {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let conn = ConnId(number);
-            self.seat(conn, Connection::new(Outbox::forgetful(), number, Some(resume)));
+            self.seat(conn, Connection::new(Outbox::forgetful(), number, Some(resume), None));
             self.handle(Input::Connected { conn, identity });
             self.handle(Input::Lost { conn });
         }
@@ -363,16 +390,16 @@ impl HubTask {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Request { socket, request, tag } => self.requested(socket, request, tag),
-            Command::Connect { socket: Socket { conn, number }, identity, line, resume } => {
+            Command::Connect { socket: Socket { conn, number }, identity, line, resume, way } => {
                 let outbox = match resume {
                     Some(_) => Outbox::resumable(line),
                     None => Outbox::new(line),
                 };
-                self.seat(conn, Connection::new(outbox, number, resume));
+                self.seat(conn, Connection::new(outbox, number, resume, Some(way)));
                 self.handle(Input::Connected { conn, identity });
             }
-            Command::Resume { number, resume, received, line, answer } => {
-                if let Some(back) = self.resume(number, resume, received, line) {
+            Command::Resume { number, resume, received, line, way, answer } => {
+                if let Some(back) = self.resume(number, resume, received, line, way) {
                     let _ = answer.send(back); // a socket that is gone already says so itself
                 }
             }
@@ -393,7 +420,7 @@ impl HubTask {
                     self.handle(Input::Disconnected { conn: socket.conn });
                 }
             }
-            Command::Tell(input) => self.handle(input),
+            Command::Tell(input) => self.handle(*input),
             Command::StayKnown => {
                 for resume in self.connections.values().filter_map(|at| at.resume) {
                     (self.keeper)(Entry::Seen(resume));
@@ -408,7 +435,7 @@ impl HubTask {
                 };
                 let _ = answer.send(counts); // who asked may have given up
             }
-            Command::Look(Look(look)) => look(&self.hub),
+            Command::Look(Look(look)) => look(self),
             Command::Stop => self.handle(Input::Stopping),
         }
     }
@@ -432,11 +459,13 @@ impl HubTask {
         resume: ResumeId,
         received: u64,
         line: Line,
+        way: Way,
     ) -> Option<(ConnId, Back)> {
         let conn = *self.resumes.get(&resume)?;
         let connection = self.connections.get_mut(&conn)?;
         connection.number = number;
         connection.is_fresh = true;
+        connection.way = Some(way);
         let before = connection.anew.take();
         let is_start = connection.outbox.is_forgetful() || before == Some(Anew::Start);
         if before.is_some() {
@@ -476,6 +505,13 @@ impl HubTask {
             None => drop(self.unseat(conn)),
         }
         self.handle(Input::Lost { conn });
+    }
+
+    fn overview(&self) -> (Vec<Connected>, Vec<SessionView>) {
+        let Overview { peers, sessions } = self.hub.overview();
+        let way = |conn| self.connections.get(&conn).and_then(|at| at.way);
+        let peers = peers.into_iter().map(|peer| Connected { way: way(peer.conn), peer });
+        (peers.collect(), sessions)
     }
 
     fn is_heard(&self, socket: Socket) -> bool {
@@ -551,8 +587,8 @@ impl HubTask {
 }
 
 impl Connection {
-    fn new(outbox: Outbox, number: u64, resume: Option<ResumeId>) -> Self {
-        Self { outbox, number, heard: 0, resume, is_fresh: false, anew: None }
+    fn new(outbox: Outbox, number: u64, resume: Option<ResumeId>, way: Option<Way>) -> Self {
+        Self { outbox, number, heard: 0, resume, is_fresh: false, anew: None, way }
     }
 }
 

@@ -18,6 +18,7 @@ mod ice;
 mod link;
 mod listen;
 mod outbox;
+mod place;
 mod room;
 pub mod run;
 mod service;
@@ -140,6 +141,7 @@ impl Server {
         let plain = config.plain.map(open).transpose()?;
 
         let store = Store::open(&config.data_dir).await?;
+        store.recall_logins().await?;
         let (hub, changes) = start_hub(&store, config.limits()).await?;
         let gate = Gate::new(store.clone(), config.ice.clone(), config.registration);
         let room = Room::new(config.max_clients);

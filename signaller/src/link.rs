@@ -1,6 +1,7 @@
 //! Where a request came in: what the listener knows of it and every answer may depend on.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use signaller_core::Access;
 
@@ -33,6 +34,16 @@ pub(crate) struct Link {
     pub(crate) remote: IpAddr,
 }
 
+/// How a WebSocket came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) remote: IpAddr,
+    pub(crate) is_encrypted: bool,
+    /// It speaks the extended protocol.
+    pub(crate) is_extended: bool,
+    pub(crate) since: Instant,
+}
+
 /// A request that is no upgrade, as its door sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Visit {
@@ -58,6 +69,12 @@ pub(crate) enum Page {
 impl Link {
     pub(crate) fn new(side: Side, local: SocketAddr, remote: SocketAddr) -> Self {
         Self { side, local: local.ip().to_canonical(), remote: remote.ip().to_canonical() }
+    }
+
+    /// What becomes of it with an upgrade.
+    pub(crate) fn way(self, is_extended: bool) -> Way {
+        let is_encrypted = self.side == Side::Tls;
+        Way { remote: self.remote, is_encrypted, is_extended, since: Instant::now() }
     }
 }
 

@@ -4,11 +4,10 @@
 //! and its [`Inbox`] are the two ends of what goes to one socket.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use signaller_core::{CloseReason, Notice, Payload, Refusal, Text};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 /// Letters that wait for one socket…
 const LINE_LETTERS: usize = 1024;
@@ -31,16 +30,25 @@ pub(crate) enum Letter {
 /// The hub's end of one socket.
 #[derive(Debug)]
 pub(crate) struct Line {
-    letters: mpsc::Sender<Letter>,
-    waiting: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
     close: oneshot::Sender<CloseReason>,
 }
 
 /// The socket's end.
 #[derive(Debug)]
-pub(crate) struct Inbox {
-    letters: mpsc::Receiver<Letter>,
-    waiting: Arc<AtomicUsize>,
+pub(crate) struct Inbox(Arc<Queue>);
+
+/// What is between them. Not a channel of tokio's, which costs each idle connection a kilobyte.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    more: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    letters: VecDeque<Letter>,
+    bytes: usize,
 }
 
 /// All that a connection is told, whether it has a socket or not.
@@ -61,11 +69,9 @@ pub(crate) enum Full {
 
 /// Both ends for a new socket, and what tells it to close.
 pub(crate) fn line() -> (Line, Inbox, oneshot::Receiver<CloseReason>) {
-    let (sender, letters) = mpsc::channel(LINE_LETTERS);
     let (close, closed) = oneshot::channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
-    let line = Line { letters: sender, waiting: Arc::clone(&waiting), close };
-    (line, Inbox { letters, waiting }, closed)
+    let queue = Arc::new(Queue::default());
+    (Line { queue: Arc::clone(&queue), close }, Inbox(queue), closed)
 }
 
 impl Outbox {
@@ -150,16 +156,21 @@ impl Outbox {
 
 impl Line {
     fn put(&self, letter: Letter) -> Result<(), Full> {
+        if Arc::strong_count(&self.queue) == 1 {
+            return Err(Full::Gone);
+        }
         let weight = letter.weight();
-        let before = self.waiting.fetch_add(weight, Ordering::Relaxed);
+        let mut waiting = self.queue.waiting();
+        let is_heavy = waiting.bytes + weight > LINE_BYTES;
         // One letter alone may be as long as it needs to be: a list of very many peers.
-        if before > 0 && before + weight > LINE_BYTES {
+        if waiting.letters.len() >= LINE_LETTERS || is_heavy && !waiting.letters.is_empty() {
             return Err(Full::Overflowed);
         }
-        self.letters.try_send(letter).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Full::Overflowed,
-            mpsc::error::TrySendError::Closed(_) => Full::Gone,
-        })
+        waiting.bytes += weight;
+        waiting.letters.push_back(letter);
+        drop(waiting);
+        self.queue.more.notify_one();
+        Ok(())
     }
 
     fn close(self, reason: CloseReason) {
@@ -168,22 +179,28 @@ impl Line {
 }
 
 impl Inbox {
-    /// The next letter; `None` once the hub closed the connection and all was taken.
-    pub(crate) async fn next(&mut self) -> Option<Letter> {
-        let letter = self.letters.recv().await?;
-        self.taken(&letter);
-        Some(letter)
+    /// The next letter, when there is one. What tells the socket to close is not waited for here.
+    pub(crate) async fn next(&self) -> Letter {
+        loop {
+            if let Some(letter) = self.try_next() {
+                return letter;
+            }
+            self.0.more.notified().await;
+        }
     }
 
     /// The next letter if there is one already.
-    pub(crate) fn try_next(&mut self) -> Option<Letter> {
-        let letter = self.letters.try_recv().ok()?;
-        self.taken(&letter);
+    pub(crate) fn try_next(&self) -> Option<Letter> {
+        let mut waiting = self.0.waiting();
+        let letter = waiting.letters.pop_front()?;
+        waiting.bytes -= letter.weight();
         Some(letter)
     }
+}
 
-    fn taken(&self, letter: &Letter) {
-        self.waiting.fetch_sub(letter.weight(), Ordering::Relaxed);
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -292,7 +309,7 @@ mod tests {
         Arc::new(Notice::Refused(Refusal::Unreadable(number.to_string())))
     }
 
-    fn numbers(inbox: &mut Inbox) -> Vec<String> {
+    fn numbers(inbox: &Inbox) -> Vec<String> {
         let mut numbers = Vec::new();
         while let Some(Letter::Notice(notice, _)) = inbox.try_next() {
             let Notice::Refused(Refusal::Unreadable(number)) = &*notice else { panic!() };
@@ -314,11 +331,11 @@ mod tests {
     fn what_was_not_received_follows() {
         let mut outbox = sent(5);
         outbox.acknowledge(2);
-        let (line, mut inbox, _) = line();
+        let (line, inbox, _) = line();
         assert!(!outbox.plug(line, 3));
-        assert_eq!(numbers(&mut inbox), ["3", "4"]);
+        assert_eq!(numbers(&inbox), ["3", "4"]);
         outbox.put(letter(5), None).unwrap();
-        assert_eq!(numbers(&mut inbox), ["5"]);
+        assert_eq!(numbers(&inbox), ["5"]);
     }
 
     #[test]
@@ -327,10 +344,10 @@ mod tests {
             [(300, 0, true), (300, 43, true), (300, 44, false), (300, 300, false), (3, 4, true)]
         {
             let mut outbox = sent(count);
-            let (line, mut inbox, _) = line();
+            let (line, inbox, _) = line();
             assert_eq!(outbox.plug(line, received), is_lost, "{count} {received}");
             let expected = if is_lost { 0 } else { count - received as usize };
-            assert_eq!(numbers(&mut inbox).len(), expected);
+            assert_eq!(numbers(&inbox).len(), expected);
         }
     }
 
@@ -340,9 +357,9 @@ mod tests {
         let (first, _inbox, _) = line();
         outbox.plug(first, 0);
         outbox.put(letter(7), None).unwrap();
-        let (line, mut inbox, _) = line();
+        let (line, inbox, _) = line();
         assert!(!outbox.plug(line, 0));
-        assert_eq!(numbers(&mut inbox), ["7"]);
+        assert_eq!(numbers(&inbox), ["7"]);
     }
 
     #[test]
@@ -352,12 +369,12 @@ mod tests {
             for number in 0..count {
                 outbox.put(letter(number), None).unwrap();
             }
-            let (first, mut inbox, _) = line();
+            let (first, inbox, _) = line();
             assert!(outbox.plug(first, 17));
-            assert_eq!(numbers(&mut inbox).len(), follows, "{count}");
-            let (second, mut inbox, _) = line();
+            assert_eq!(numbers(&inbox).len(), follows, "{count}");
+            let (second, inbox, _) = line();
             assert!(!outbox.plug(second, follows as u64));
-            assert!(numbers(&mut inbox).is_empty());
+            assert!(numbers(&inbox).is_empty());
         }
     }
 

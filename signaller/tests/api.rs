@@ -8,11 +8,13 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Client, Socket, Stranger, tcp};
+use common::{Client, Socket, Stranger, tcp, tcp_from};
 use futures_util::future::join_all;
-use intercom_signaller::{Config, Level, Registration};
+use intercom_signaller::{Config, Level, Registration, Server};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use url::Url;
@@ -381,6 +383,20 @@ async fn hear(client: &mut Client, kind: &str) -> Value {
 }
 
 impl House {
+    /// From another machine, behind a proxy's door.
+    async fn log_in_from(&self, host: u8, name: &str, password: &str) -> Answer {
+        let login = json!({"name": name, "password": password});
+        let socket = tcp_from(host, self.server.plain()).await;
+        ask(socket, &Pass::Nothing, "POST /api/login", Some(login)).await
+    }
+
+    /// What an admin is shown of a connection.
+    async fn connection(&self, admin: &Pass, peer: &Value) -> Value {
+        let shown = self.done(admin, "GET /api/connections", Value::Null).await;
+        let mut all = shown["connections"].as_array().unwrap().iter();
+        all.find(|connection| connection["peerId"] == *peer).unwrap().clone()
+    }
+
     /// Somebody who can be called, logged in with the password of the description's example.
     async fn socket_of(&self, name: &str) -> Client {
         let headers = [("Sec-WebSocket-Protocol", "intercom.v1")];
@@ -559,6 +575,77 @@ async fn cut_soon(house: &House, by: &Pass, line: &str, mut whom: Client, code: 
 }
 
 #[tokio::test]
+async fn an_admin_sees_how_everybody_came_in() {
+    let house = House::start().await;
+    let ann = house.log_in("ann").await;
+    house.add(&ann, "door", "device").await;
+    let (_, Pass::Token(token)) = house.token(&ann, "door").await else { panic!() };
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str())];
+    let before = OffsetDateTime::now_utc() - Duration::from_secs(1);
+    let stock = Client::open(house.server.tls().await, "/ws", &headers).await.unwrap();
+    let headers = [headers[0], ("Sec-WebSocket-Protocol", "intercom.v1")];
+    let socket = async || {
+        let address = house.server.plain();
+        Client::upgrade(tcp(address).await, "/ws", &headers).await.unwrap()
+    };
+    let mut phone = socket().await;
+    phone.send(&json!({"type": "hello"})).await;
+    let welcome = hear(&mut phone, "welcome").await;
+    let how = |connection: &Value| {
+        ["remote", "transport", "protocol"].map(|field| connection[field].clone())
+    };
+    let since = |connection: &Value| {
+        OffsetDateTime::parse(connection["since"].as_str().unwrap(), &Rfc3339).unwrap()
+    };
+    let shown = house.connection(&ann, &json!(stock.id)).await;
+    assert_eq!(how(&shown), ["127.0.0.1", "tls", "gst"]);
+    assert!(before <= since(&shown) && since(&shown) <= OffsetDateTime::now_utc());
+    let shown = house.connection(&ann, &welcome["peerId"]).await;
+    assert_eq!(how(&shown), ["127.0.0.1", "plain", "intercom.v1"]);
+
+    // After a start it is known from before, and then as it came back.
+    let House { server: Stranger { server, data } } = house;
+    server.stop().await;
+    let mut config = common::config(&data);
+    config.anonymous = Level::Deny;
+    let house = House { server: Stranger { server: Server::start(config).await.unwrap(), data } };
+    let shown = house.connection(&ann, &welcome["peerId"]).await;
+    assert_eq!(
+        (&shown["away"], how(&shown)),
+        (&json!(true), [Value::Null, Value::Null, Value::Null])
+    );
+    let socket = house.server.tls().await;
+    let mut phone = Client::upgrade(socket, "/ws", &headers).await.unwrap();
+    let resume = json!({"resumeToken": welcome["resumeToken"], "received": 0});
+    phone.send(&json!({"type": "hello", "resume": resume})).await;
+    hear(&mut phone, "resumed").await;
+    let shown = house.connection(&ann, &welcome["peerId"]).await;
+    assert_eq!((&shown["away"], how(&shown)[1].as_str()), (&json!(false), Some("tls")));
+}
+
+#[tokio::test]
+async fn who_is_cut_is_in_no_session_and_no_call_any_more() {
+    let house = House::start().await;
+    let ann = house.log_in("ann").await;
+    house.add(&ann, "bob", "user").await;
+    house.add(&ann, "door", "device").await;
+    let (_, token) = house.token(&ann, "door").await;
+    let mut door = house.socket(&token).await.unwrap();
+    door.send(&json!({"type": "setPeerStatus", "roles": ["producer"]})).await;
+    door.hears_nothing().await;
+    let mut watcher = house.socket(&house.log_in("bob").await).await.unwrap();
+    let session = watcher.start_session(&mut door).await;
+    let start = Instant::now();
+    house.done(&ann, &format!("DELETE /api/connections/{}", door.id), Value::Null).await;
+    assert_eq!(watcher.next().await, json!({"type": "endSession", "sessionId": session}));
+    assert_eq!(door.closed().await.0, 4403);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    let shown = house.done(&ann, "GET /api/connections", Value::Null).await;
+    assert_eq!(shown["sessions"], json!([]));
+}
+
+#[tokio::test]
 async fn guessing_is_slowed_down_and_tells_nothing() {
     let house = House::start().await;
     let wrong = |name| json!({"name": name, "password": "wrong"}).to_string();
@@ -586,6 +673,47 @@ async fn guessing_is_slowed_down_and_tells_nothing() {
     let metrics = house.ask(&Pass::Nothing, "GET /metrics", None).await;
     let metrics = metrics.body.as_str().unwrap();
     assert!(metrics.contains("\nintercom_failed_logins_total 8\n"), "{metrics}");
+}
+
+/// A guesser who asks again and again, at once and when it is told to.
+#[tokio::test]
+async fn guessing_is_as_slow_as_it_is_documented() {
+    let house = House::start().await;
+    let mut looked_at = Vec::new();
+    while looked_at.len() < 6 {
+        let asked = Instant::now();
+        let answer = house.log_in_from(2, "nobody", "wrong").await;
+        match answer.status {
+            401 => looked_at.push((asked, Instant::now())),
+            429 => {
+                let said = answer.header("retry-after").unwrap();
+                // 0.8, 1.6 and 3.2 s, rounded up; less if some of it has passed.
+                let longest = [1, 2, 4][looked_at.len() - 3];
+                assert!((1..=longest).contains(&said.parse().unwrap()), "{said}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            other => panic!("{other}: {}", answer.body),
+        }
+    }
+    for (index, millis) in [(3, 800), (4, 1600), (5, 3200)] {
+        let ((asked, _), (_, answered)) = (looked_at[index - 1], looked_at[index]);
+        let waited = answered - asked;
+        assert!(waited >= Duration::from_millis(millis), "{index}: {waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_guesses_beside_others_keeps_nobody_out_who_was_there_before() {
+    let house = House::start().await;
+    let ann = house.log_in("ann").await;
+    house.add(&ann, "bob", "user").await;
+    assert_eq!(house.log_in_from(3, "ann", PASSWORD).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(house.log_in_from(3, "nobody", "wrong").await.status, 401);
+    }
+    assert_eq!(house.log_in_from(3, "bob", PASSWORD).await.status, 429, "never seen here");
+    assert_eq!(house.log_in_from(3, "ann", PASSWORD).await.status, 200);
+    assert_eq!(house.log_in_from(4, "bob", PASSWORD).await.status, 200, "elsewhere");
 }
 
 #[tokio::test]

@@ -6,8 +6,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a harness fails a test by panicking")]
 
+mod element;
 mod launch;
 mod lobby;
+mod relay;
 mod stranger;
 
 use std::ffi::OsStr;
@@ -23,8 +25,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use element::Pipeline;
 pub use launch::Plugins;
 pub use lobby::Lobby;
+pub use relay::Relay;
 pub use stranger::Stranger;
 
 /// How long a program may take to do what a test waits for. Generous: the machine may be busy.
@@ -162,6 +166,8 @@ pub struct Signaller {
     /// What peers without a login may do.
     guests: &'static str,
     port: u16,
+    /// Of the plain listener.
+    address: &'static str,
     plain: u16,
 }
 
@@ -189,8 +195,9 @@ impl Signaller {
 
     fn admitting(guests: &'static str, data: TempDir) -> Self {
         require_media_address();
-        let (program, port, plain) = serve(data.path(), 0, 0, guests);
-        Self { program, data, guests, port, plain }
+        let address = "127.0.0.1";
+        let (program, port, plain) = serve(data.path(), 0, (address, 0), guests);
+        Self { program, data, guests, port, address, plain }
     }
 
     /// Runs a command on accounts, tokens or rights while the server runs; returns what it printed.
@@ -225,8 +232,14 @@ impl Signaller {
 
     /// Starts it again after [`kill`](Self::kill): same ports, same data.
     pub fn restart(&mut self) {
+        self.restart_at("127.0.0.1");
+    }
+
+    /// The same, with the plain listener at another address of this machine.
+    pub fn restart_at(&mut self, address: &'static str) {
+        self.address = address;
         (self.program, self.port, self.plain) =
-            serve(self.data.path(), self.port, self.plain, self.guests);
+            serve(self.data.path(), self.port, (address, self.plain), self.guests);
     }
 
     /// The main port.
@@ -241,7 +254,7 @@ impl Signaller {
 
     /// The plain listener: `ws://127.0.0.1:PORT`.
     pub fn ws(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.plain)
+        format!("ws://{}:{}", self.address, self.plain)
     }
 
     /// Who produces at the moment.
@@ -280,8 +293,13 @@ impl Signaller {
     }
 }
 
-fn serve(data: &Path, port: u16, plain: u16, guests: &str) -> (Program, u16, u16) {
-    let (listen, plain) = (format!("[::]:{port}"), format!("127.0.0.1:{plain}"));
+fn serve(
+    data: &Path,
+    port: u16,
+    (address, plain): (&str, u16),
+    guests: &str,
+) -> (Program, u16, u16) {
+    let (listen, plain) = (format!("[::]:{port}"), format!("{address}:{plain}"));
     let data = data.to_str().unwrap();
     let mut program =
         Program::ours(

@@ -58,7 +58,7 @@ impl End {
 
     fn consumer(uri: &str) -> Self {
         let (signaller, said) = signaller(WebRTCSignallerRole::Consumer, uri);
-        signaller.set_producer_name(Some("door".to_owned()));
+        signaller.set_peer(Some("door".to_owned()));
         let source: BaseWebRTCSrc = glib::Object::builder()
             .property("signaller", signaller.clone().upcast::<Signallable>())
             .build();

@@ -14,3 +14,5 @@ if (!target) throw new Error("index.html lacks #app");
 const store = new Store(url.href);
 mount(App, { target, props: { store } });
 store.intercom.start();
+// Only for the page that says that the server is away: it keeps nothing of the app.
+void navigator.serviceWorker?.register("/sw.js", { updateViaCache: "none" }).catch(() => undefined);

@@ -4,9 +4,9 @@ import { Login } from "../src/lib/login.ts";
 import type { Event } from "../src/lib/state.ts";
 
 const rules = { guests: "deny", registration: "closed" } as const;
-const ann = { name: "ann", label: null };
+const ann = { name: "ann", kind: "user", label: null };
 const stranger = { version: "1", ...rules, account: null };
-const known = { ...stranger, account: { ...ann, kind: "user" } };
+const known = { ...stranger, account: ann };
 
 describe("the way in", () => {
   beforeEach(() => {
@@ -65,7 +65,7 @@ describe("the way in", () => {
     {
       status: 503,
       body: { code: "unavailable", details: "later" },
-      problem: { kind: "loginRefused", details: "later" },
+      problem: { kind: "loginRefused", code: "unavailable", details: "later" },
     },
     { status: 502, body: "<html>", problem: { kind: "loginRefused", details: "" } },
     { status: null, body: null, problem: { kind: "serverAway" } },
@@ -82,7 +82,7 @@ describe("the way in", () => {
     const registration = { name: "ann", password: "secret words", invite: null };
     answer("POST /api/register", 409, { code: "nameTaken", details: "there is an account ann" });
     await login.register(registration);
-    const problem = { kind: "loginRefused", details: "there is an account ann" };
+    const problem = { kind: "loginRefused", code: "nameTaken", details: "there is an account ann" };
     expect(events.at(-1)).toEqual({ type: "loginFailed", problem });
     expect(asked).toEqual([{ what: "POST /api/register", body: registration }]);
   });

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { translator } from "../src/i18n/index.ts";
+import { announcement } from "../src/lib/announcements.ts";
 import type { Account, Rules } from "../src/lib/accounts.ts";
 import { connection, type SessionState } from "../src/lib/session.ts";
-import { announcement, initial, isIn, reduce, type Event, type State } from "../src/lib/state.ts";
+import { initial, isIn, reduce, type Event, type State } from "../src/lib/state.ts";
 
+const t = translator(() => "en");
 const closed: Rules = { guests: "deny", registration: "closed" };
 const open: Rules = { guests: "watch", registration: "open" };
-const ann: Account = { name: "ann", label: null };
+const ann: Account = { name: "ann", kind: "user", label: null };
 const wrong = { kind: "loginWrong" } as const;
 
 describe("whoever comes", () => {
@@ -60,7 +63,7 @@ describe("whoever is no longer in", () => {
     visit(closed, ann),
     { type: "registered", peerId: "me" },
     { type: "producersChanged", producers: [{ id: "1", meta: { name: "door" } }] },
-    { type: "watchStarted", target: { peerId: "1", name: "door" } },
+    { type: "watchStarted", key: "watch-1", target: { peerId: "1", name: "door" } },
     { type: "captureOpened", stream, camera: "on", microphone: "on", problem: null },
     { type: "onAir" },
   ];
@@ -121,7 +124,7 @@ function play(...events: Event[]): { state: State; said: string[] } {
   const said: string[] = [];
   const state = events.reduce((before, event) => {
     const after = reduce(before, event);
-    const words = announcement(before, after);
+    const words = announcement(t, before, after);
     if (words !== null) said.push(words);
     return after;
   }, initial);

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { announcement, initial, isBack, reduce, type Event, type State } from "../src/lib/state.ts";
+import { translator } from "../src/i18n/index.ts";
+import { announcement } from "../src/lib/announcements.ts";
+import { initial, isBack, reduce, type Event, type State } from "../src/lib/state.ts";
 import type { MediaStats } from "../src/lib/stats.ts";
 
+const t = translator(() => "en");
 const door = { id: "1", meta: { name: "door" } };
 const gate = { id: "2", meta: { name: "gate" } };
+const key = "watch-1";
 const target = { peerId: "1", name: "door" };
 const stats: MediaStats = {
   at: 1,
@@ -13,9 +17,15 @@ const stats: MediaStats = {
   framesPerSecond: 30,
   framesDecoded: 1,
   bitsPerSecond: 1,
+  loss: 0,
+  jitter: 1,
+  roundTrip: 1,
+  codec: "VP8",
+  frozen: 0,
   hasVideo: true,
   hasAudio: true,
   playing: true,
+  counted: { packets: 1, lost: 0, frozen: 0 },
 };
 const live = { phase: "live", unstable: false, stats } as const;
 const stream = {} as MediaStream;
@@ -31,9 +41,9 @@ describe("the state", () => {
     const { state } = play(
       { type: "registered", peerId: "me" },
       { type: "producersChanged", producers: [door] },
-      { type: "watchStarted", target },
-      { type: "watchStream", stream },
-      { type: "watchChanged", target, status: live },
+      { type: "watchStarted", key, target },
+      { type: "watchStream", key, stream },
+      { type: "watchChanged", key, target, status: live },
       { type: "captureOpened", ...opened },
       { type: "onAir" },
       { type: "viewersChanged", viewers: 2 },
@@ -41,19 +51,20 @@ describe("the state", () => {
     );
     expect(state.ownId).toBeNull();
     expect(state.producers).toEqual([door]);
-    expect(state.watch).toMatchObject({ phase: "on", stream, status: live });
+    expect(state.watches).toMatchObject([{ key, stream, status: live }]);
     expect(state.share).toMatchObject({ phase: "onAir", viewers: 2 });
   });
 
   it("ignores what comes after the end of what it belongs to", () => {
     const { state } = play(
-      { type: "watchStarted", target },
-      { type: "watchStopped" },
-      { type: "watchChanged", target, status: live },
+      { type: "watchStarted", key, target },
+      { type: "watchStopped", key },
+      { type: "watchChanged", key, target, status: live },
       { type: "viewersChanged", viewers: 2 },
       { type: "inputChanged", input: "camera", to: "paused" },
     );
-    expect(state.watch).toEqual({ phase: "off" });
+    expect(state.watches).toEqual([]);
+    expect(state.quality).toEqual({});
     expect(state.share).toEqual({ phase: "off", problem: null });
   });
 
@@ -109,15 +120,16 @@ describe("a device that was unplugged", () => {
 describe("a screen reader hears", () => {
   it("of a watch from start to end, and of nothing twice", () => {
     const { said } = play(
-      { type: "watchStarted", target },
-      { type: "watchChanged", target, status: live },
-      { type: "watchChanged", target, status: { ...live, unstable: true } },
+      { type: "watchStarted", key, target },
+      { type: "watchChanged", key, target, status: live },
+      { type: "watchChanged", key, target, status: { ...live, unstable: true } },
       {
         type: "watchChanged",
+        key,
         target,
         status: { phase: "interrupted", problem: { kind: "producerLeft" } },
       },
-      { type: "watchStopped" },
+      { type: "watchStopped", key },
     );
     expect(said).toEqual([
       "Connecting to door",
@@ -159,7 +171,7 @@ function play(...events: Event[]): { state: State; said: string[] } {
   const said: string[] = [];
   const state = events.reduce((before, event) => {
     const after = reduce(before, event);
-    const words = announcement(before, after);
+    const words = announcement(t, before, after);
     if (words !== null) said.push(words);
     return after;
   }, initial);

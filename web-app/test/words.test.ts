@@ -1,76 +1,97 @@
 import { describe, expect, it } from "vitest";
+import { translator, type Language } from "../src/i18n/index.ts";
+import { sending } from "../src/i18n/phrases/sending.ts";
 import { peerName } from "../src/lib/messages.ts";
 import { captureProblem, type Problem } from "../src/lib/problem.ts";
 import { defaults, load, save } from "../src/lib/settings.ts";
 import { summarise } from "../src/lib/stats.ts";
 import { findAgain } from "../src/lib/watch.ts";
+import { bitrate } from "../src/i18n/format.ts";
 import {
-  bitrate,
+  describeCode,
   describeProblem,
   describeSignalling,
   secondsUntil,
-  viewers,
 } from "../src/lib/words.ts";
 
+const t = translator(() => "en");
+
 describe("words", () => {
-  it("tell for every problem what it is, in a sentence of its own", () => {
-    const problems: Problem[] = [
-      { kind: "loginWrong" },
-      { kind: "loginTooSoon", seconds: 13, until: 13_000 },
-      { kind: "loginRefused", details: "the name is taken" },
-      { kind: "loginLost" },
-      { kind: "sessionEnded" },
-      { kind: "serverAway" },
-      { kind: "refused", status: 401, details: "login needed" },
-      { kind: "refused", status: 403, details: "origin not allowed" },
-      { kind: "refused", status: 400, details: "" },
-      { kind: "requestRefused", details: "no" },
-      { kind: "insecureContext" },
-      { kind: "captureDenied", what: "both" },
-      { kind: "captureAbsent", what: "camera" },
-      { kind: "captureBusy", what: "microphone" },
-      { kind: "captureLost", what: "camera" },
-      { kind: "captureFailed", what: "camera", details: "odd" },
-      { kind: "iceFailed" },
-      { kind: "noAnswer" },
-      { kind: "codecIncompatible" },
-      { kind: "producerLeft" },
-      { kind: "mediaStopped" },
-      { kind: "negotiationFailed", details: "bad sdp" },
-    ];
-    const all = problems.map(describeProblem);
-    expect(new Set(all.map(({ title }) => title)).size).toBe(problems.length);
-    for (const { advice } of all) expect(advice).toMatch(/^[A-Z].*[.?]$/s);
-  });
+  it.each<Language>(["en", "es", "pt"])(
+    "tell every problem in a sentence of its own, in %s",
+    (language) => {
+      const problems: Problem[] = [
+        { kind: "loginWrong" },
+        { kind: "loginTooSoon", seconds: 13, until: 13_000 },
+        { kind: "loginRefused", details: "the name is taken" },
+        { kind: "loginLost" },
+        { kind: "sessionEnded" },
+        { kind: "serverAway" },
+        { kind: "refused", status: 401, details: "login needed" },
+        { kind: "refused", status: 403, details: "origin not allowed" },
+        { kind: "refused", status: 400, details: "" },
+        { kind: "requestRefused", details: "no" },
+        { kind: "insecureContext" },
+        { kind: "captureDenied", what: "both" },
+        { kind: "captureAbsent", what: "camera" },
+        { kind: "captureBusy", what: "microphone" },
+        { kind: "captureLost", what: "camera" },
+        { kind: "captureFailed", what: "camera", details: "odd" },
+        { kind: "iceFailed" },
+        { kind: "noAnswer" },
+        { kind: "codecIncompatible" },
+        { kind: "producerLeft" },
+        { kind: "mediaStopped" },
+        { kind: "negotiationFailed", details: "bad sdp" },
+      ];
+      const all = problems.map((problem) =>
+        describeProblem(
+          translator(() => language),
+          problem,
+        ),
+      );
+      expect(new Set(all.map(({ title }) => title)).size).toBe(problems.length);
+      for (const { advice } of all) expect(advice).toMatch(/^[¿\p{Lu}].*[.?]$/su);
+    },
+  );
 
   it("tell the operator which flag lets people in", () => {
     const refused = { kind: "refused", status: 403, details: "" } as const;
-    expect(describeProblem(refused).advice).toContain("--allowed-origin");
+    expect(describeProblem(t, refused).advice).toContain("--allowed-origin");
   });
 
   it("tell how long to wait", () => {
     const tooSoon = { kind: "loginTooSoon", until: 0 } as const;
-    expect(describeProblem({ ...tooSoon, seconds: 1 }).advice).toContain("in 1 second.");
-    expect(describeProblem({ ...tooSoon, seconds: 13 }).advice).toContain("in 13 seconds.");
+    expect(describeProblem(t, { ...tooSoon, seconds: 1 }).advice).toContain("in 1 second.");
+    expect(describeProblem(t, { ...tooSoon, seconds: 13 }).advice).toContain("in 13 seconds.");
     expect([secondsUntil(2_500, 1_000), secondsUntil(1_000, 2_500)]).toEqual([2, 0]);
   });
 
   it("tell when the next attempt is", () => {
     const waiting = { phase: "waiting", retryAt: 4_000 } as const;
-    expect(describeSignalling(waiting, false, 1_000)).toBe(
+    expect(describeSignalling(t, waiting, false, 1_000)).toBe(
       "Server unreachable, trying again in 3 s",
     );
-    expect(describeSignalling({ phase: "open" }, false, 0)).toBe("Connecting");
-    expect(describeSignalling({ phase: "open" }, true, 0)).toBe("Connected");
+    expect(describeSignalling(t, { phase: "open" }, false, 0)).toBe("Connecting");
+    expect(describeSignalling(t, { phase: "open" }, true, 0)).toBe("Connected");
   });
 
   it("count and measure", () => {
-    expect([0, 1, 2].map(viewers)).toEqual([
+    expect([0, 1, 2].map((count) => t(sending.viewers, { count }))).toEqual([
       "Nobody is watching yet",
       "1 viewer is watching",
       "2 viewers are watching",
     ]);
-    expect([64_000, 2_140_000].map(bitrate)).toEqual(["64 kbit/s", "2.1 Mbit/s"]);
+    expect([64_000, 2_140_000].map((bps) => bitrate(t, bps))).toEqual(["64 kbit/s", "2.1 Mbit/s"]);
+  });
+});
+
+describe("refusals", () => {
+  it("are said by their code, and in the server's words if that is unknown", () => {
+    const es = translator(() => "es");
+    expect(describeCode(es, "lastAdmin", "ann is the only admin")).toMatch(/^Es la única/);
+    expect(describeCode(es, "brandNew", "something else")).toBe("Something else.");
+    expect(describeCode(es, "toString", "no")).toBe("No.");
   });
 });
 
@@ -95,7 +116,7 @@ describe("a watched producer that comes back", () => {
   });
 
   it("has a name whatever its meta says", () => {
-    expect(peerName({ id: "0123456789", meta: { name: " " } })).toBe("Unnamed 01234567");
+    expect(peerName({ id: "0123456789", meta: { name: " " } })).toBe("01234567");
     expect(peerName({ id: "0", meta: { name: 7, "display-name": "gate" } })).toBe("gate");
   });
 });
@@ -107,10 +128,25 @@ describe("settings", () => {
       getItem: (key: string) => kept.get(key) ?? null,
       setItem: (key: string, value: string) => void kept.set(key, value),
     };
-    const mine = { ...defaults, name: "phone", codec: "H264", camera: null } as const;
+    const mine = {
+      name: "phone",
+      codec: "H264",
+      camera: null,
+      microphone: "m",
+      muted: true,
+      speaker: "s",
+      language: "pt",
+      theme: "dark",
+      ringtone: false,
+    } as const;
     save(storage, mine);
     expect(load(storage)).toEqual(mine);
-    for (const text of ["", "7", "{", '{"codec":"AV1","name":7}']) {
+    for (const text of [
+      "",
+      "7",
+      "{",
+      '{"codec":"AV1","name":7,"language":"toString","theme":"x"}',
+    ]) {
       expect(load({ getItem: () => text })).toEqual(defaults);
     }
     const broken = () => {

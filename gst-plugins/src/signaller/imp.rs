@@ -17,14 +17,14 @@ use gst_webrtc::{WebRTCSDPType, WebRTCSessionDescription};
 use gstrswebrtc::signaller::prelude::*;
 use gstrswebrtc::signaller::{Signallable, WebRTCSignallerRole};
 use intercom_client::{
-    Client, Config, Driver, EndReason, Event, Events, Login, PeerId, PermanentError, Private, Role,
-    SdpKind, SessionId, Target, Trust,
+    CallId, Client, Config, Driver, EndReason, Event, Events, Login, PeerId, PermanentError,
+    Private, Role, SdpKind, SessionId, Target, Trust,
 };
 
 use super::failure::SessionFailure;
 use super::peer_connection::{self, News, PeerConnection};
 use super::sessions::Sessions;
-use crate::{CAT, RUNTIME, meta, sdp};
+use crate::{CAT, RUNTIME, meta, sdp, signals};
 
 const DEFAULT_URI: &str = "ws://127.0.0.1:8443";
 /// webrtcbin's own.
@@ -36,43 +36,149 @@ const DEFAULT_NEGOTIATION_TIMEOUT: u32 = 12_000;
 #[derive(Default, glib::Properties)]
 #[properties(wrapper_type = super::Signaller)]
 pub struct Signaller {
-    #[property(name = "uri", type = String, get, set, member = uri)]
-    #[property(name = "cafile", type = Option<String>, get, set, member = cafile, nullable)]
-    #[property(name = "token-file", type = Option<String>, get, set, member = token_file, nullable)]
-    #[property(name = "instance", type = Option<String>, get, set, member = instance, nullable)]
+    /**
+     * IntercomSignaller:uri:
+     *
+     * Address of the server, `wss://HOST:PORT`; `ws://` only for a server on the same machine.
+     */
+    #[property(name = "uri", type = String, get, set, member = uri, default = DEFAULT_URI,
+        nick = "Server", blurb = "Address of the server: wss://HOST:PORT, \
+        or ws://127.0.0.1:PORT on its own machine")]
+    /**
+     * IntercomSignaller:cafile:
+     *
+     * PEM file of the authorities that may sign the server's certificate. Without it the variable
+     * `INTERCOM_CA`, without that the system's authorities.
+     */
+    #[property(name = "cafile", type = Option<String>, get, set, member = cafile, nullable,
+        nick = "CA file", blurb = "PEM file of the authorities that count \
+        (default: $INTERCOM_CA, else the system's)")]
+    /**
+     * IntercomSignaller:token:
+     *
+     * Token to log in with. Write-only, so that no dump of a pipeline has it; `token-file` keeps it
+     * out of command lines as well.
+     */
+    #[property(name = "token", type = Option<String>, set, member = token, nullable,
+        nick = "Token", blurb = "Token to log in with; it is stronger than token-file")]
+    /**
+     * IntercomSignaller:token-file:
+     *
+     * File whose first line is the token to log in with. Without it the variable
+     * `INTERCOM_TOKEN_FILE`, without that a guest.
+     */
+    #[property(name = "token-file", type = Option<String>, get, set, member = token_file, nullable,
+        nick = "Token file", blurb = "File whose first line is the token to log in with \
+        (default: $INTERCOM_TOKEN_FILE, else a guest)")]
+    /**
+     * IntercomSignaller:instance:
+     *
+     * Which installation of the account this is, 1 to 64 printable characters. Account and instance
+     * together have one peer id, also after a restart; without it, it is another at each start.
+     */
+    #[property(name = "instance", type = Option<String>, get, set, member = instance, nullable,
+        nick = "Instance", blurb = "Which installation of the account this is; \
+        with it, the peer id stays the same")]
+    /**
+     * IntercomSignaller:name:
+     *
+     * What others see it under in lists. It stands above the `name` of the element's `meta`.
+     */
+    #[property(name = "name", type = Option<String>, get, set, member = name, nullable,
+        nick = "Name", blurb = "What others see it under in lists")]
+    /**
+     * IntercomSignaller:role:
+     *
+     * What it does on the server.
+     */
     #[property(name = "role", type = WebRTCSignallerRole, get, set, member = role,
+        nick = "Role", blurb = "What it does on the server",
         builder(WebRTCSignallerRole::Consumer))]
+    /**
+     * IntercomSignaller:producer-peer-id:
+     *
+     * The producer that a consumer wants, by its exact id. If it is not there at first, that is an
+     * error.
+     */
     #[property(name = "producer-peer-id", type = Option<String>, get, set,
-        member = producer_peer_id, nullable)]
-    #[property(name = "producer-name", type = Option<String>, get, set,
-        member = producer_name, nullable)]
+        member = producer_peer_id, nullable, nick = "Producer's peer id",
+        blurb = "The producer to take from, by its exact id; it is stronger than peer")]
+    /**
+     * IntercomSignaller:peer:
+     *
+     * The producer that a consumer wants, by its account's name, or else by the name it is listed
+     * under. It is waited for.
+     */
+    #[property(name = "peer", type = Option<String>, get, set, member = peer, nullable,
+        nick = "Peer", blurb = "The producer to take from, by account or name; it is waited for")]
+    /**
+     * IntercomSignaller:connect-to-first-producer:
+     *
+     * Without a wanted producer, take whichever is there, or wait until one starts a session.
+     */
     #[property(name = "connect-to-first-producer", type = bool, get, set,
-        member = connect_to_first_producer, default = true)]
+        member = connect_to_first_producer, default = true, nick = "Connect to first producer",
+        blurb = "Without a wanted producer, take whichever is there \
+        (else wait until one starts a session)")]
+    /**
+     * IntercomSignaller:calls:
+     *
+     * Whether calls of the account ring here, and presence is told. It needs a login. A producer
+     * then carries the calls that it makes or accepts; a consumer without a wanted producer takes
+     * what the other side of such a call sends, and nothing else.
+     */
+    #[property(name = "calls", type = bool, get, set, member = calls, default = false,
+        nick = "Calls", blurb = "Whether calls of the account ring here, and presence is told; \
+        needs a login")]
+    /**
+     * IntercomSignaller:latency:
+     *
+     * Length of a consumer's jitter buffer, milliseconds.
+     */
     #[property(name = "latency", type = u32, get, set, member = latency,
-        default = DEFAULT_LATENCY)]
+        default = DEFAULT_LATENCY, nick = "Latency",
+        blurb = "Length of the jitter buffer, milliseconds")]
+    /**
+     * IntercomSignaller:negotiation-timeout:
+     *
+     * From a session's start until media must be able to flow, milliseconds; 0 means for ever.
+     */
     #[property(name = "negotiation-timeout", type = u32, get, set, member = negotiation_timeout,
-        default = DEFAULT_NEGOTIATION_TIMEOUT)]
+        default = DEFAULT_NEGOTIATION_TIMEOUT, nick = "Negotiation timeout",
+        blurb = "From a session's start until media must be able to flow, milliseconds \
+        (0 = for ever)")]
     settings: Mutex<Settings>,
     /// webrtcsink asks: descriptions may be changed by its `munge-session-description`.
     #[property(name = "manual-sdp-munging", type = bool, get = |_| false)]
     _manual_sdp_munging: (),
-    #[property(name = "client-id", type = Option<String>, get)]
+    /**
+     * IntercomSignaller:client-id:
+     *
+     * Our peer id on the server, `NULL` while there is no connection.
+     */
+    #[property(name = "client-id", type = Option<String>, get, nick = "Peer id",
+        blurb = "Our peer id on the server, NULL while there is no connection")]
     client_id: Mutex<Option<String>>,
+    /// The accepted call that is this connection's.
+    pub(super) held: Mutex<Option<CallId>>,
     run: Mutex<Option<Run>>,
     /// The last run, stopped or not.
-    finished: Mutex<Arc<Finished>>,
+    finished: Mutex<Option<Arc<Finished>>>,
     sessions: Sessions,
 }
 
 struct Settings {
     uri: String,
     cafile: Option<String>,
+    token: Option<String>,
     token_file: Option<String>,
     instance: Option<String>,
+    name: Option<String>,
     role: WebRTCSignallerRole,
     producer_peer_id: Option<String>,
-    producer_name: Option<String>,
+    peer: Option<String>,
     connect_to_first_producer: bool,
+    calls: bool,
     latency: u32,
     negotiation_timeout: u32,
 }
@@ -81,13 +187,16 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             uri: DEFAULT_URI.to_owned(),
-            cafile: None,
-            token_file: None,
+            cafile: variable("INTERCOM_CA"),
+            token: None,
+            token_file: variable("INTERCOM_TOKEN_FILE"),
             instance: None,
+            name: None,
             role: WebRTCSignallerRole::Consumer,
             producer_peer_id: None,
-            producer_name: None,
+            peer: None,
             connect_to_first_producer: true,
+            calls: false,
             latency: DEFAULT_LATENCY,
             negotiation_timeout: DEFAULT_NEGOTIATION_TIMEOUT,
         }
@@ -118,15 +227,7 @@ impl ObjectSubclass for Signaller {
 #[glib::derived_properties]
 impl ObjectImpl for Signaller {
     fn signals() -> &'static [Signal] {
-        static SIGNALS: LazyLock<Vec<Signal>> = LazyLock::new(|| {
-            let text = str::static_type;
-            vec![
-                Signal::builder("connected").param_types([text()]).build(),
-                Signal::builder("disconnected").param_types([text(), u64::static_type()]).build(),
-                Signal::builder("refused").param_types([text()]).build(),
-                Signal::builder("session-failed").param_types([text(), text(), text()]).build(),
-            ]
-        });
+        static SIGNALS: LazyLock<Vec<Signal>> = LazyLock::new(signals::all);
         SIGNALS.as_ref()
     }
 
@@ -151,8 +252,11 @@ impl SignallableImpl for Signaller {
         }
         gst::info!(CAT, imp = self, "starting");
         let (client, driver) = Client::new();
+        if lock(&self.settings).calls {
+            client.list_accounts();
+        }
         let finished = Arc::new(Finished::default());
-        *lock(&self.finished) = finished.clone();
+        *lock(&self.finished) = Some(finished.clone());
         *run = Some(Run { client, finished: finished.clone() });
         drop(run);
         let this = self.obj().downgrade();
@@ -171,6 +275,7 @@ impl SignallableImpl for Signaller {
         gst::info!(CAT, imp = self, "stopping");
         run.client.close();
         *lock(&self.client_id) = None;
+        *lock(&self.held) = None;
         self.sessions.clear();
     }
 
@@ -210,16 +315,21 @@ impl Signaller {
     }
 
     pub(super) fn wait_closed(&self, timeout: Duration) -> bool {
-        let finished = lock(&self.finished).clone();
+        let Some(finished) = lock(&self.finished).clone() else { return true };
         let is = lock(&finished.is);
         let waited = finished.changed.wait_timeout_while(is, timeout, |is| !*is);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn queue(&self, session_id: &str, command: impl FnOnce(&Client, SessionId)) {
-        if let (Some(run), Some(id)) = (&*lock(&self.run), SessionId::new(session_id)) {
-            command(&run.client, id);
+        if let Some(id) = SessionId::new(session_id) {
+            self.with_client(|client| command(client, id));
         }
+    }
+
+    /// The client, between `start` and `stop`. It only queues.
+    pub(super) fn with_client<T>(&self, command: impl FnOnce(&Client) -> T) -> Option<T> {
+        lock(&self.run).as_ref().map(|run| command(&run.client))
     }
 
     /// The configuration, with the meta that the element was given.
@@ -227,17 +337,16 @@ impl Signaller {
         let meta = self.obj().emit_by_name::<Option<gst::Structure>>("request-meta", &[]);
         let settings = lock(&self.settings);
         let role = settings.role()?;
-        let login = settings.token_file.as_ref().map(|path| Login::token_file(path.as_ref()));
         let instance = settings.instance.as_ref().map(|name| name.parse());
         Ok(Config {
-            login: login.transpose()?.unwrap_or_default(),
+            login: settings.login()?,
             instance: instance.transpose()?,
+            calls: settings.calls,
             trust: settings
                 .cafile
                 .as_ref()
                 .map_or(Trust::System, |path| Trust::CaFile(path.into())),
-            meta: meta
-                .and_then(|meta| meta::to_json(&meta))
+            meta: meta::named(meta.and_then(|meta| meta::to_json(&meta)), settings.name.as_deref())
                 .and_then(|json| serde_json::value::to_raw_value(&json).ok()),
             ..Config::new(settings.uri.parse()?, role)
         })
@@ -294,7 +403,7 @@ impl Signaller {
 impl Signaller {
     fn tell(&self, event: Event) {
         match event {
-            Event::Connected { peer_id, .. } => self.connected(&peer_id),
+            Event::Connected { peer_id, account } => self.connected(&peer_id, account.as_deref()),
             Event::Disconnected { reason, retry_in } => {
                 let retry = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
                 gst::info!(CAT, imp = self, "not connected: {reason}; again in {retry} ms");
@@ -329,19 +438,21 @@ impl Signaller {
                 let meta = meta::from_json(&meta);
                 self.emit("producer-removed", &[&peer_id.as_str(), &meta]);
             }
-            // An element has no phone.
-            Event::Accounts(_)
-            | Event::Presence(_)
-            | Event::AccountGone { .. }
-            | Event::IceServers(_)
-            | Event::Call(_) => {}
+            // A snapshot has them for everybody.
+            Event::Accounts(_) if !self.obj().calls() => {}
+            Event::Accounts(accounts) => accounts.iter().for_each(|account| self.presence(account)),
+            Event::Presence(account) => self.presence(&account),
+            Event::AccountGone { name } => self.account_gone(&name),
+            Event::Call(event) => self.call(&event),
+            Event::IceServers(_) => {}
         }
     }
 
-    fn connected(&self, peer_id: &PeerId) {
+    fn connected(&self, peer_id: &PeerId, account: Option<&str>) {
         gst::info!(CAT, imp = self, "registered as {peer_id}");
         self.set_client_id(Some(peer_id.to_string()));
-        self.emit("connected", &[&peer_id.as_str()]);
+        self.attach();
+        self.emit("connected", &[&peer_id.as_str(), &account.map(printable)]);
     }
 
     fn failed(&self, error: &PermanentError) {
@@ -389,21 +500,30 @@ impl Signaller {
         self.obj().notify_client_id();
     }
 
-    fn emit(&self, signal: &str, args: &[&dyn ToValue]) {
+    pub(super) fn emit(&self, signal: &str, args: &[&dyn ToValue]) {
         self.obj().emit_by_name::<()>(signal, args);
     }
 }
 
 impl Settings {
+    fn login(&self) -> Result<Login, PermanentError> {
+        match (&self.token, &self.token_file) {
+            (Some(token), _) => Ok(Login::Token(token.as_str().into())),
+            (None, Some(path)) => Login::token_file(path.as_ref()),
+            (None, None) => Ok(Login::Guest),
+        }
+    }
+
     fn role(&self) -> Result<Role, PermanentError> {
         Ok(match self.role {
             WebRTCSignallerRole::Producer => Role::Producer,
             WebRTCSignallerRole::Listener => Role::Listener,
-            WebRTCSignallerRole::Consumer => match (&self.producer_peer_id, &self.producer_name) {
+            WebRTCSignallerRole::Consumer => match (&self.producer_peer_id, &self.peer) {
                 (Some(id), _) => Role::Consumer(Target::PeerId(
                     PeerId::new(id).ok_or_else(|| PermanentError::UnknownPeer(id.clone()))?,
                 )),
                 (None, Some(name)) => Role::Consumer(Target::Name(name.clone())),
+                (None, None) if self.calls => Role::Consumer(Target::Call),
                 (None, None) if self.connect_to_first_producer => Role::Consumer(Target::First),
                 (None, None) => Role::Callee,
             },
@@ -451,11 +571,16 @@ fn parse(kind: SdpKind, text: &str) -> Result<WebRTCSessionDescription, SessionF
     Ok(WebRTCSessionDescription::new(kind, sdp))
 }
 
+/// What our programs read as well; an empty one says nothing.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// A stranger's words, fit for C.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.replace('\0', "")
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

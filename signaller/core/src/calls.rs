@@ -46,11 +46,9 @@ impl Call {
         [&mut self.caller, &mut self.callee].into_iter().find(|side| side.account == *account)
     }
 
-    /// Whether it is accepted and has these two as its sides.
-    pub(crate) fn joins(&self, one: &AccountName, other: &AccountName) -> bool {
-        self.accepted.is_some()
-            && one != other
-            && self.sides(one).is_some_and(|(_, far)| far.account == *other)
+    /// Whether a producer of the one account carries what its side sends to the other account.
+    pub(crate) fn carries(&self, peer: &PeerId, from: &AccountName, to: &AccountName) -> bool {
+        self.sides(from).is_some_and(|(own, far)| far.account == *to && own.peers.contains(peer))
     }
 }
 
@@ -99,7 +97,10 @@ impl Calls {
         self.all.len()
     }
 
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+    /// All of them, in the order of their ids.
+    pub(crate) fn drain(&mut self) -> Vec<(CallId, Call)> {
+        let mut all: Vec<_> = std::mem::take(self).all.into_iter().collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
     }
 }

@@ -186,7 +186,7 @@ impl Hub {
             Input::Cut { conn } => self.close(now, conn, CloseReason::Cut),
             Input::Restored(call) => self.restore(now, call),
             Input::Timeout => self.time_passed(now),
-            Input::Stopping => self.stop(),
+            Input::Stopping => self.stop(now),
         }
     }
 
@@ -233,6 +233,12 @@ impl Hub {
     }
 
     fn request(&mut self, now: Instant, conn: ConnId, request: Request) -> Result<(), Refusal> {
+        if let Request::StartSession { .. }
+        | Request::AttachPeer { .. }
+        | Request::UpdateCall { .. } = request
+        {
+            self.count_change(now, conn)?;
+        }
         match request {
             Request::SetStatus(status) => self.set_status(now, conn, status),
             Request::ListProducers => self.list_producers(conn),
@@ -259,6 +265,12 @@ impl Hub {
             Request::Refuse(refusal) => Err(refusal),
             Request::Unreadable { fault } => Err(Refusal::Unreadable(fault)),
         }
+    }
+
+    fn count_change(&mut self, now: Instant, conn: ConnId) -> Result<(), Refusal> {
+        let rate = self.limits.changes;
+        let has_room = self.peers.peer_mut(conn).is_none_or(|peer| peer.changes.take(now, rate));
+        if has_room { Ok(()) } else { Err(Refusal::TooFast("sessions or changes of a call")) }
     }
 
     fn time_passed(&mut self, now: Instant) {

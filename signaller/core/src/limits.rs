@@ -26,6 +26,9 @@ pub struct Limits {
     pub newcomer: Duration,
     /// Status changes of one connection; every listener hears of each.
     pub status_changes: Rate,
+    /// Sessions that one connection asks for, and what it changes in a call: each gives somebody else
+    /// work, and is written down.
+    pub changes: Rate,
     /// Calls that the connections of one account offer.
     pub call_offers: Rate,
     /// What happens when a person logs in twice.
@@ -65,6 +68,7 @@ impl Default for Limits {
             away_per_account: 256,
             newcomer: Duration::from_secs(2),
             status_changes: Rate { burst: 60, every: Duration::from_millis(250) },
+            changes: Rate { burst: 120, every: Duration::from_millis(100) },
             call_offers: Rate { burst: 10, every: Duration::from_secs(3) },
             second_login: SecondLogin::default(),
         }

@@ -49,6 +49,8 @@ pub(crate) struct Peer {
     /// Its socket broke, and it may come back.
     pub(crate) is_away: bool,
     pub(crate) status_changes: Meter,
+    /// Of sessions and calls.
+    pub(crate) changes: Meter,
 }
 
 impl Peer {
@@ -81,6 +83,7 @@ impl Peers {
             sessions: Vec::new(),
             is_away: false,
             status_changes: Meter::default(),
+            changes: Meter::default(),
         };
         self.by_conn.insert(conn, peer);
     }
@@ -126,10 +129,10 @@ impl Peers {
     }
 
     /// All peers, in the order of their connections.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        let mut peers: Vec<_> = self.by_conn.iter().collect();
-        peers.sort_unstable_by_key(|(conn, _)| **conn);
-        peers.into_iter().map(|(_, peer)| peer)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &Peer)> {
+        let mut peers: Vec<_> = self.by_conn.iter().map(|(conn, peer)| (*conn, peer)).collect();
+        peers.sort_unstable_by_key(|(conn, _)| *conn);
+        peers.into_iter()
     }
 
     pub(crate) fn peer(&self, conn: ConnId) -> Option<&Peer> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{BOTH, World, named, phone_of};
 use signaller_core::{
-    AccountStatus, Answer, Circle, CloseReason, EndCause, EndReason, Fact, Input, Kind, Limits,
-    Media, Notice, Refusal, RejectCause, Request, Right, Role, SecondLogin,
+    Account, AccountStatus, Answer, Circle, CloseReason, EndCause, EndReason, Fact, Input, Kind,
+    Limits, Media, Notice, Refusal, RejectCause, Request, Right, Role, SecondLogin,
 };
 
 const RING: Duration = Duration::from_secs(30);
@@ -310,6 +310,56 @@ fn an_account_removed_in_a_call_or_a_ring_ends_it() {
 }
 
 #[test]
+fn who_may_no_longer_call_or_see_is_hung_up_on() {
+    let narrow = |bob: &mut Account, right| match right {
+        Right::Call => bob.rights.call = Circle::Nobody,
+        _ => bob.rights.see = Circle::Listed([named("eve")].into()),
+    };
+    for right in [Right::Call, Right::See] {
+        for (accepted, reason) in [(false, EndReason::Rejected), (true, EndReason::Hangup)] {
+            let mut world = ann_and_bob();
+            let call = world.ring("ann", "bob");
+            if accepted {
+                world.accept("bob", call);
+            }
+            // The caller's own rights are another matter.
+            world.allow("ann", |ann| ann.rights.call = Circle::Nobody);
+            world.clear();
+            assert_eq!(world.hub.call_count(), 1);
+            world.allow("bob", |bob| narrow(bob, right));
+            let ended = Notice::CallEnded { call, reason };
+            assert_eq!(world.heard("ann")[0], ended, "{right:?}");
+            assert_eq!(world.heard("bob"), [ended], "{right:?}");
+            assert_eq!(world.hub.call_count(), 0);
+        }
+    }
+}
+
+#[test]
+fn an_admin_who_is_one_no_longer_does_not_talk_on_with_whom_he_cannot_see() {
+    let mut world = ann_and_bob().phone("eve", "eve");
+    world.allow("ann", |ann| ann.kind = Kind::Admin);
+    world.allow("bob", |bob| bob.rights.see = Circle::Listed([named("eve")].into()));
+    let call = world.call("ann", "bob", "bob");
+    world.allow("ann", |ann| ann.kind = Kind::User);
+    assert_eq!(world.heard("bob")[0], Notice::CallEnded { call, reason: EndReason::Hangup });
+}
+
+#[test]
+fn a_call_that_rings_when_the_server_stops_was_missed() {
+    let mut world = ann_and_bob().phone("eve", "eve").phone("mia", "mia");
+    let call = world.ring("ann", "bob");
+    world.call("eve", "mia", "mia");
+    world.now += Duration::from_secs(7);
+    world.input(Input::Stopping);
+    let Some(Fact::CallEnded(ended)) = world.facts.pop() else { panic!("{:?}", world.facts) };
+    assert_eq!((ended.call, ended.talked, ended.rang), (call, None, Duration::from_secs(7)));
+    assert_eq!((ended.callee, ended.reason), (named("bob"), EndReason::Disconnected));
+    // The other one may go on.
+    assert!(!world.facts.iter().any(|fact| matches!(fact, Fact::CallEnded(_))));
+}
+
+#[test]
 fn media_travel_between_attached_peers_and_end_with_the_call() {
     let mut world = ann_and_bob().stock("camera", "bob").stock("other", "eve");
     for producer in ["camera", "other"] {
@@ -337,6 +387,50 @@ fn media_travel_between_attached_peers_and_end_with_the_call() {
     world.start("ann", "camera");
     let refusal = Refusal::Forbidden { of: named("bob"), right: Right::Watch };
     world.expect_refusal("ann", refusal);
+}
+
+#[test]
+fn a_call_opens_what_was_attached_to_it_and_nothing_else() {
+    let mut world = ann_and_bob().stock("camera", "bob").stock("bedroom", "bob");
+    world = world.stock("speaker", "bob").stock("mic", "ann").stock("other", "ann");
+    for producer in ["camera", "bedroom"] {
+        world.set(producer, &[Role::Producer], None);
+    }
+    for talker in ["mic", "other"] {
+        world.set(talker, &[Role::Producer], None);
+    }
+    world.set("speaker", &[Role::Consumer], None);
+    let call = world.call("ann", "bob", "bob");
+    world.ask("bob", Request::AttachPeer { call, peer: world.id("camera") });
+    world.ask("ann", Request::AttachPeer { call, peer: world.id("mic") });
+    world.clear();
+    for (from, to, right) in [("ann", "bedroom", Right::Watch), ("other", "speaker", Right::Talk)] {
+        world.start(from, to);
+        world.expect_refusal(from, Refusal::Forbidden { of: named("bob"), right });
+    }
+    let seen = world.session("ann", "camera");
+    world.start("mic", "speaker");
+    let Notice::SessionRequested { session: heard, .. } = *world.next("mic") else { panic!() };
+    world.clear();
+    world.hang_up("bob", call);
+    for (session, ends) in [(seen, ["ann", "camera"]), (heard, ["mic", "speaker"])] {
+        for name in ends {
+            let end = Notice::SessionEnded { session, error: None };
+            assert!(world.heard(name).contains(&end), "{name}");
+        }
+    }
+    assert_eq!(world.hub.session_count(), 0);
+}
+
+#[test]
+fn what_may_be_watched_anyway_is_watched_on_after_a_call() {
+    let mut world = ann_and_bob().stock("camera", "bob");
+    world.set("camera", &[Role::Producer], None);
+    world.allow("bob", |bob| bob.rights.watch = Circle::Users);
+    let call = world.call("ann", "bob", "bob");
+    world.session("ann", "camera");
+    world.hang_up("bob", call);
+    assert_eq!(world.hub.session_count(), 1);
 }
 
 #[test]
@@ -369,6 +463,35 @@ fn only_who_holds_a_side_says_what_it_sends() {
     world.expect_refusal("tablet", elsewhere);
     world.ask("ann", Request::EndCall { call, cause: EndCause::MediaFailed });
     world.expect_call_end(call, &["ann", "bob"], EndReason::MediaFailed);
+}
+
+#[test]
+fn a_flood_of_changes_is_slowed_and_a_hammered_button_is_not() {
+    let mut world = ann_and_bob().stock("camera", "bob");
+    world.set("camera", &[Role::Producer], None);
+    let call = world.call("ann", "bob", "bob");
+    let mute = Request::UpdateCall { call, media: Media::default() };
+    // Eight times a second, for a minute.
+    for _ in 0..8 * 60 {
+        world.ask("bob", mute.clone());
+        world.now += Duration::from_millis(125);
+    }
+    assert_eq!(world.heard("bob"), []);
+    world.clear();
+    let attach = Request::AttachPeer { call, peer: world.id("camera") };
+    for request in [mute, attach] {
+        for _ in 0..500 {
+            world.ask("bob", request.clone());
+        }
+        let heard = world.heard("bob");
+        let too_fast = Notice::Refused(Refusal::TooFast("sessions or changes of a call"));
+        assert!(heard.len() >= 380 && heard.iter().all(|notice| *notice == too_fast), "{heard:?}");
+    }
+    assert!(world.facts.len() < 620, "{}", world.facts.len());
+    // Whoever is slowed can hang up.
+    world.clear();
+    world.hang_up("bob", call);
+    world.expect_call_end(call, &["ann", "bob"], EndReason::Hangup);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{World, named, phone_of};
 use signaller_core::{
-    CallStage, CloseReason, EndReason, Fact, Identity, Input, Limits, Notice, OpenCall, Request,
-    Role,
+    CallId, CallStage, CloseReason, EndReason, Fact, Identity, Input, Limits, Notice, OpenCall,
+    Request, Role,
 };
 
 const PROBE: Duration = Duration::from_secs(2);
@@ -213,4 +213,34 @@ fn a_call_of_somebody_unknown_is_not_brought_back() {
         matches!(&heard[..], [Notice::Snapshot(snapshot)] if snapshot.call.is_none()),
         "{heard:?}"
     );
+}
+
+#[test]
+fn of_two_calls_of_one_account_one_has_ended() {
+    let (open, _) = written_down();
+    let mut world = restarted(&open);
+    let stale = OpenCall {
+        call: CallId::parse("00000000-0000-4000-8000-000000000000").unwrap(),
+        ..open.clone()
+    };
+    world.facts.clear();
+    world.input(Input::Restored(stale.clone()));
+    assert_eq!(world.hub.call_count(), 1);
+    let [Fact::CallEnded(ended)] = &world.facts[..] else { panic!("{:?}", world.facts) };
+    assert_eq!((ended.call, ended.reason), (stale.call, EndReason::Disconnected));
+    assert!(ended.talked.is_some());
+}
+
+#[test]
+fn a_call_that_is_no_longer_allowed_is_not_brought_back() {
+    let (open, _) = written_down();
+    let mut world = World::new().phone("ann", "ann").phone("bob", "bob").phone("camera", "bob");
+    for name in ["ann", "bob", "camera"] {
+        world.lose(name);
+    }
+    world.allow("bob", |bob| bob.rights.call = signaller_core::Circle::Nobody);
+    world.input(Input::Restored(open));
+    assert_eq!((world.hub.call_count(), world.hub.session_count()), (0, 0));
+    let Some(Fact::CallEnded(ended)) = world.facts.last() else { panic!("{:?}", world.facts) };
+    assert_eq!(ended.reason, EndReason::Hangup);
 }

@@ -234,11 +234,28 @@ fn a_name_that_is_given_again_does_not_inherit_rights() {
 
 #[test]
 fn what_a_user_becomes_an_admin_for() {
-    let mut world = house();
+    let mut world = house().stock("screen", "ann");
+    world.set("screen", &[Role::Listener], None);
     world.allow("door", |door| door.rights.see = Circle::Nobody);
     world.clear();
-    world.allow("ann", |ann| ann.kind = Kind::Admin);
-    let heard = world.heard("ann");
-    let [Notice::Accounts(accounts)] = &heard[..] else { panic!("{heard:?}") };
-    assert_eq!(accounts[0].name, named("door"));
+    for (kind, is_shown) in [(Kind::Admin, true), (Kind::User, false)] {
+        world.allow("ann", |ann| ann.kind = kind);
+        let mut heard = world.heard("ann");
+        let Some(Notice::Accounts(accounts)) = heard.pop() else { panic!("{heard:?}") };
+        assert_eq!(accounts.iter().any(|seen| seen.name == named("door")), is_shown);
+        // Who listens hears of the peers as well, and who speaks the stock protocol of nothing else.
+        for heard in [heard, world.heard("screen")] {
+            let of_peers: Vec<_> = heard
+                .iter()
+                .filter_map(|notice| match notice {
+                    Notice::StatusChanged { peer, status, .. } => {
+                        Some((peer.clone(), !status.roles.is_empty()))
+                    }
+                    _ => None,
+                })
+                .collect();
+            let both = ["camera", "speaker"].map(|name| (world.id(name), is_shown));
+            assert_eq!((of_peers, heard.len()), (both.to_vec(), 2));
+        }
+    }
 }

@@ -8,6 +8,8 @@ use signaller_core::{
 };
 use std::time::Duration;
 
+const TOO_FAST: Refusal = Refusal::TooFast("sessions or changes of a call");
+
 fn door_and_phone() -> World {
     World::new().peer("door").peer("phone").is("door", &[Role::Producer])
 }
@@ -183,4 +185,38 @@ fn the_end_of_the_server_closes_everybody() {
     world.expect_silence();
     world.input(Input::Disconnected { conn: ConnId(1) });
     assert_eq!((world.hub.peer_count(), world.hub.session_count()), (0, 0));
+}
+
+#[test]
+fn a_loop_of_sessions_is_slowed_and_a_wall_of_devices_is_not() {
+    let mut world = door_and_phone();
+    let loops = |world: &mut World| {
+        world.start("phone", "door");
+        match *world.next("phone") {
+            Notice::SessionStarted { session, .. } => world.end("phone", session),
+            ref refused => {
+                assert_eq!(*refused, Notice::Refused(TOO_FAST));
+                return false;
+            }
+        }
+        true
+    };
+    assert_eq!((0..1000).filter(|_| loops(&mut world)).count(), 120);
+    world.now += Duration::from_secs(1);
+    assert_eq!((0..1000).filter(|_| loops(&mut world)).count(), 10);
+
+    // Sixteen devices, each of which has to be asked again every other second.
+    let devices = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"];
+    let mut world = World::new().peer("wall");
+    for name in devices {
+        world = world.peer(name).is(name, &[Role::Producer]);
+    }
+    for _ in 0..60 {
+        for name in devices {
+            let session = world.session("wall", name);
+            world.end("wall", session);
+        }
+        world.clear();
+        world.now += Duration::from_secs(2);
+    }
 }

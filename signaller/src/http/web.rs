@@ -35,6 +35,10 @@ pub(crate) async fn page(method: Method, uri: Uri, request: HeaderMap) -> Respon
 }
 
 fn answer(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
+    let kind = file.metadata.mimetype().to_owned();
+    let short = takes_brotli(request).then(|| WebApp::get(&format!("{path}.br"))).flatten();
+    let is_short = short.is_some();
+    let file = short.unwrap_or(file);
     let tag = entity_tag(&file);
     let known = request.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag.as_str());
     let (status, body) = if known {
@@ -44,8 +48,12 @@ fn answer(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
     };
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
+    if is_short {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
+    }
     for (name, value) in [
-        (header::CONTENT_TYPE, file.metadata.mimetype()),
+        (header::CONTENT_TYPE, kind.as_str()),
+        (header::VARY, "Accept-Encoding"),
         (header::CACHE_CONTROL, lifetime(path)),
         (header::ETAG, &tag),
     ] {
@@ -54,6 +62,16 @@ fn answer(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
         }
     }
     response
+}
+
+/// The build puts the same in brotli beside each file of the page.
+fn takes_brotli(request: &HeaderMap) -> bool {
+    let accepted = request.get_all(header::ACCEPT_ENCODING).iter();
+    let mut codings = accepted.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("br") && !matches!(weight.trim(), "q=0" | "q=0.0")
+    })
 }
 
 fn entity_tag(file: &EmbeddedFile) -> String {

@@ -90,14 +90,16 @@ impl Upgrades {
         let credentials = credentials::find(request.uri(), headers, takes_cookies);
         let proven = self.gate.prove(credentials.carrier.as_ref(), guests.ok()).await?;
         let is_extended = has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+        let way = link.way(is_extended);
         let entrance = if is_extended {
-            let visitor = self.gate.visitor(proven, credentials, link.remote);
+            let visitor = self.gate.visitor(proven, credentials, way);
             let crowded = || refused(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_STRANGERS);
             Entrance::Intercom(visitor.ok_or_else(crowded)?)
         } else {
             let denied = guests.err().unwrap_or_default();
             let identity = self.gate.identity(proven, credentials.instance.as_deref()).await?;
-            Entrance::Gst(identity.ok_or_else(|| refused(StatusCode::UNAUTHORIZED, denied))?)
+            let identity = identity.ok_or_else(|| refused(StatusCode::UNAUTHORIZED, denied))?;
+            Entrance::Gst(identity, way)
         };
         let Some(accept) = accept_key(request) else {
             return Err(refused(StatusCode::BAD_REQUEST, NOT_A_HANDSHAKE));

@@ -51,7 +51,9 @@ pub(crate) struct AuditEntry {
 impl Store {
     /// Accepted calls that have not ended, for the start of the server.
     pub(crate) async fn open_calls(&self) -> Result<Vec<OpenCall>, Broken> {
-        let rows = sqlx::query("SELECT * FROM open_calls").fetch_all(&self.db().quick).await?;
+        // The newest first: should there be two of one account, the older one has ended.
+        let sql = "SELECT * FROM open_calls ORDER BY accepted DESC";
+        let rows = sqlx::query(sql).fetch_all(&self.db().quick).await?;
         Ok(rows.iter().filter_map(|row| open_call(row).transpose()).collect::<Result<_, _>>()?)
     }
 

@@ -155,6 +155,25 @@ impl Store {
         }
     }
 
+    /// Remembers from where accounts were logged in to before the server was started, as far as that
+    /// is written down.
+    pub(crate) async fn recall_logins(&self) -> Result<(), Broken> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT who, remote FROM audit JOIN accounts ON name = who AND created <= at
+             WHERE action = 'login' AND outcome = 'done' AND remote IS NOT NULL
+             GROUP BY who, remote ORDER BY max(at)",
+        )
+        .fetch_all(&self.db().quick)
+        .await?;
+        let mut throttle = self.throttle();
+        for (who, remote) in rows {
+            if let (Ok(account), Ok(remote)) = (AccountName::parse(&who), remote.parse()) {
+                throttle.recall(account, remote);
+            }
+        }
+        Ok(())
+    }
+
     /// A stranger makes a user's account. Attempts count as failed logins of their address do.
     pub(crate) async fn register(
         &self,

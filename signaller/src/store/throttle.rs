@@ -3,15 +3,18 @@
 //! Every attempt counts when it begins, and is forgiven when its password was right. Of what went
 //! wrong in the last half hour, three are free; then each doubles the wait, from 800 ms on. An
 //! address with ten failures has to wait until the oldest of them is half an hour old. For an
-//! account the wait ends at 10 s, and does not concern addresses from which it was logged in to
-//! before: whoever guesses from elsewhere cannot keep its owner out.
+//! account the wait ends at 10 s. Where an account was logged in to before, only what went wrong with
+//! that account at that place counts, and the wait ends at 10 s: neither who guesses from elsewhere
+//! nor who guesses another account beside it can keep its owner out.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use signaller_core::AccountName;
+
+use crate::place::Place;
 
 const WINDOW: Duration = Duration::from_secs(30 * 60);
 const UNIT: Duration = Duration::from_millis(100);
@@ -27,8 +30,15 @@ const MAX_KEYS: usize = 4096;
 pub(super) struct Throttle {
     addresses: Failures<Place>,
     accounts: Failures<AccountName>,
-    known: HashMap<(AccountName, Place), Instant>,
+    /// Of those that are known.
+    homes: Failures<Home>,
+    /// Where accounts were logged in to, and how many such logins there were before the last one.
+    known: HashMap<Home, u64>,
+    logins: u64,
 }
+
+/// An account at a place.
+type Home = (AccountName, Place);
 
 /// Wait this long before the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,10 +51,6 @@ pub(super) struct Attempt {
     account: Option<AccountName>,
     place: Place,
 }
-
-/// An IPv4 address, or the /64 that an IPv6 host chooses its addresses from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Place(IpAddr);
 
 #[derive(Debug)]
 struct Failures<K> {
@@ -60,24 +66,21 @@ impl Throttle {
         from: IpAddr,
     ) -> Result<Attempt, Wait> {
         let place = Place::of(from);
-        let failures = self.addresses.recent(now, &place);
-        let mut wait = wait(now, failures, WINDOW);
-        if failures.len() >= MAX_FAILURES {
-            let oldest = failures.front().copied().unwrap_or(now);
-            wait = wait.max((oldest + WINDOW).duration_since(now));
-        }
-        if let Some(account) = account
-            && !self.known.contains_key(&(account.clone(), place))
-        {
-            let of_account = self::wait(now, self.accounts.recent(now, account), MAX_ACCOUNT_WAIT);
-            wait = wait.max(of_account);
-        }
+        let home = account.map(|account| (account.clone(), place));
+        let home = home.filter(|home| self.known.contains_key(home));
+        let wait = match &home {
+            Some(home) => wait(now, self.homes.recent(now, home), MAX_ACCOUNT_WAIT),
+            None => self.wait_elsewhere(now, account, &place),
+        };
         if wait > Duration::ZERO {
             return Err(Wait(wait));
         }
         self.addresses.add(now, place);
         if let Some(account) = account {
             self.accounts.add(now, account.clone());
+        }
+        if let Some(home) = home {
+            self.homes.add(now, home);
         }
         Ok(Attempt { at: now, account: account.cloned(), place })
     }
@@ -87,20 +90,51 @@ impl Throttle {
         self.addresses.forgive(attempt.at, &attempt.place);
         if let Some(account) = &attempt.account {
             self.accounts.forgive(attempt.at, account);
+            self.homes.forgive(attempt.at, &(account.clone(), attempt.place));
         }
     }
 
     /// It was a login.
     pub(super) fn succeeded(&mut self, attempt: Attempt) {
         self.forgive(&attempt);
-        let Attempt { at, account: Some(account), place } = attempt else { return };
-        if self.known.len() >= MAX_KEYS {
+        if let Attempt { account: Some(account), place, .. } = attempt {
+            self.know((account, place));
+        }
+    }
+
+    /// There was a login before the server was started; the ones before it were told before it.
+    pub(super) fn recall(&mut self, account: AccountName, from: IpAddr) {
+        self.know((account, Place::of(from)));
+    }
+
+    fn wait_elsewhere(
+        &mut self,
+        now: Instant,
+        account: Option<&AccountName>,
+        place: &Place,
+    ) -> Duration {
+        let failures = self.addresses.recent(now, place);
+        let mut wait = wait(now, failures, WINDOW);
+        if failures.len() >= MAX_FAILURES {
+            let oldest = failures.front().copied().unwrap_or(now);
+            wait = wait.max((oldest + WINDOW).duration_since(now));
+        }
+        if let Some(account) = account {
+            let of_account = self::wait(now, self.accounts.recent(now, account), MAX_ACCOUNT_WAIT);
+            wait = wait.max(of_account);
+        }
+        wait
+    }
+
+    fn know(&mut self, home: Home) {
+        if self.known.len() >= MAX_KEYS && !self.known.contains_key(&home) {
             let oldest = self.known.iter().min_by_key(|(_, at)| **at);
-            if let Some(key) = oldest.map(|(key, _)| key.clone()) {
-                self.known.remove(&key);
+            if let Some(home) = oldest.map(|(home, _)| home.clone()) {
+                self.known.remove(&home);
             }
         }
-        self.known.insert((account, place), at);
+        self.logins += 1;
+        self.known.insert(home, self.logins);
     }
 }
 
@@ -109,19 +143,6 @@ impl Throttle {
     /// As if half an hour had passed.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
-    }
-}
-
-impl Place {
-    fn of(address: IpAddr) -> Self {
-        // A socket for both shows IPv4 as ::ffff:a.b.c.d, all of it in one /64.
-        match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let prefix = address.to_bits() >> 64 << 64;
-                Self(Ipv6Addr::from_bits(prefix).into())
-            }
-            address => Self(address),
-        }
     }
 }
 
@@ -273,9 +294,9 @@ mod tests {
         }
         for _ in 0..3 {
             world.fail("bob", A);
-            world.log_in("ann", A).unwrap_or(());
+            world.log_in("ann", A).unwrap();
         }
-        assert_eq!(world.log_in("ann", A), Err(Wait(Duration::from_millis(800))));
+        assert_eq!(world.log_in("bob", A), Err(Wait(Duration::from_millis(800))));
     }
 
     #[test]
@@ -292,27 +313,56 @@ mod tests {
     }
 
     #[test]
+    fn whoever_guesses_beside_the_owner_does_not_keep_her_out() {
+        let mut world = World::new();
+        world.log_in("ann", A).unwrap();
+        for _ in 0..MAX_FAILURES {
+            world.advance(Duration::from_secs(52));
+            world.fail("bob", A);
+        }
+        assert!(world.fail("eve", A) > MAX_ACCOUNT_WAIT, "the address waits");
+        world.log_in("ann", A).unwrap();
+        // Her own mistakes, or a guesser of her own password beside her, cost what they cost.
+        for _ in 0..3 {
+            assert_eq!(world.fail("ann", A), Duration::ZERO);
+        }
+        assert_eq!(world.log_in("ann", A), Err(Wait(Duration::from_millis(800))));
+        world.advance(Duration::from_millis(800));
+        world.log_in("ann", A).unwrap();
+    }
+
+    #[test]
+    fn where_it_was_logged_in_before_the_start_is_known() {
+        let mut world = World::new();
+        world.throttle.recall(account("ann"), A.parse().unwrap());
+        for _ in 0..MAX_FAILURES {
+            world.fail("bob", A);
+            world.advance(Duration::from_secs(52));
+        }
+        assert!(world.fail("bob", A) > Duration::ZERO);
+        world.log_in("ann", A).unwrap();
+    }
+
+    #[test]
     fn the_figures_of_the_documentation() {
         assert_eq!(World::new().tries(DAY, |_| A.to_owned()), 480);
+        let mut at_home = World::new();
+        at_home.log_in("ann", A).unwrap();
+        let count = at_home.tries(DAY, |_| A.to_owned());
+        assert!((8_640..8_660).contains(&count), "{count}");
         let everywhere = |count: u32| format!("2001:db8:{:x}::1", count % 40_000);
         let count = World::new().tries(DAY, everywhere);
         assert!((8_640..8_660).contains(&count), "{count}");
     }
 
     #[test]
-    fn an_address_is_a_host_whatever_it_calls_itself() {
+    fn all_of_one_host_is_one_address() {
         let mut world = World::new();
         for host in 0..3 {
             world.fail("ann", &format!("2001:db8::{host}"));
         }
         assert!(world.fail("bob", "2001:db8::ffff:1") > Duration::ZERO);
         assert_eq!(world.fail("bob", "2001:db8:0:1::1"), Duration::ZERO);
-        // IPv4 on a socket for both.
-        for _ in 0..3 {
-            world.fail("cid", "::ffff:192.0.2.1");
-        }
-        assert!(world.fail("dan", "192.0.2.1") > Duration::ZERO);
-        assert_eq!(world.fail("dan", "::ffff:192.0.2.2"), Duration::ZERO);
     }
 
     #[test]
@@ -327,7 +377,9 @@ mod tests {
             if round % 1000 == 0 {
                 world.fail("ann", A);
             }
+            world.throttle.recall(account(&format!("n{round}")), B.parse().unwrap());
         }
+        assert!(world.throttle.known.len() <= MAX_KEYS);
         assert!(world.throttle.addresses.times.len() <= MAX_KEYS);
         assert!(world.throttle.accounts.times.len() <= MAX_KEYS);
         assert!(world.fail("ann", A) > Duration::ZERO);

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -120,6 +120,13 @@ impl Stranger {
 
 pub async fn tcp(address: SocketAddr) -> Box<dyn Socket> {
     Box::new(TcpStream::connect(address).await.unwrap())
+}
+
+/// From 127.0.0.HOST: to the server another machine.
+pub async fn tcp_from(host: u8, address: SocketAddr) -> Box<dyn Socket> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, host], 0).into()).unwrap();
+    Box::new(socket.connect(address).await.unwrap())
 }
 
 /// One HTTP exchange on a connection of its own: head and body.

@@ -13,6 +13,7 @@ export interface Rules {
 
 export interface Account {
   readonly name: string;
+  readonly kind: "user" | "device" | "admin";
   readonly label: string | null;
 }
 
@@ -90,9 +91,10 @@ async function describe(response: Response): Promise<Problem> {
     const seconds = Math.max(1, Number(response.headers.get("retry-after")) || 1);
     return { kind: "loginTooSoon", seconds, until: Date.now() + seconds * 1000 };
   }
-  const { details } = fields(await json(response));
+  const { code, details } = fields(await json(response));
   return {
     kind: "loginRefused",
+    ...(typeof code === "string" && { code }),
     details: typeof details === "string" ? details.slice(0, 300) : "",
   };
 }
@@ -105,9 +107,10 @@ function parseVisit(value: unknown): Visit | null {
   }
   const rules = { guests, registration } as const;
   if (account === null) return { rules, account };
-  const { name, label } = fields(account);
+  const { name, kind, label } = fields(account);
   if (typeof name !== "string") return null;
-  return { rules, account: { name, label: typeof label === "string" ? label : null } };
+  if (kind !== "user" && kind !== "device" && kind !== "admin") return null;
+  return { rules, account: { name, kind, label: typeof label === "string" ? label : null } };
 }
 
 async function json(response: Response): Promise<unknown> {

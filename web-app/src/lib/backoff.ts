@@ -1,7 +1,8 @@
 // How long to wait before the next attempt to reach a server. Pure.
 
 const FIRST_MS = 250;
-const LAST_MS = 8_000;
+/** A call is given up 30 s after its end was lost: there must be time for several attempts. */
+const LAST_MS = 4_000;
 
 /**
  * In ms, after so many failures in a row. Grows to a bound; `random`, in [0, 1), keeps a houseful of

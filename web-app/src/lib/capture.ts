@@ -11,6 +11,7 @@ export interface CaptureChoice {
 
 export interface Device {
   readonly id: string;
+  /** "" before the browser tells it. */
   readonly label: string;
 }
 
@@ -28,8 +29,8 @@ export type Captured =
 export async function listDevices(): Promise<Devices> {
   const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
   return {
-    cameras: named(all, "videoinput", "Camera"),
-    microphones: named(all, "audioinput", "Microphone"),
+    cameras: named(all, "videoinput"),
+    microphones: named(all, "audioinput"),
   };
 }
 
@@ -88,11 +89,8 @@ function exact(id: string): MediaTrackConstraints {
   return id === "" ? {} : { deviceId: { exact: id } };
 }
 
-function named(all: readonly MediaDeviceInfo[], kind: MediaDeviceKind, fallback: string): Device[] {
+function named(all: readonly MediaDeviceInfo[], kind: MediaDeviceKind): Device[] {
   return all
     .filter((device) => device.kind === kind && device.deviceId !== "")
-    .map((device, index) => ({
-      id: device.deviceId,
-      label: device.label || `${fallback} ${index + 1}`,
-    }));
+    .map(({ deviceId, label }) => ({ id: deviceId, label }));
 }

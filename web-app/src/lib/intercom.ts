@@ -5,12 +5,14 @@ import { Accounts, type Registration } from "./accounts.ts";
 import * as capture from "./capture.ts";
 import { canSend, type VideoCodec } from "./codecs.ts";
 import { Login } from "./login.ts";
+import type { Input, Media } from "./call.ts";
+import { History, type PastCall } from "./history.ts";
 import type { Capture } from "./problem.ts";
 import { load, save, type Settings } from "./settings.ts";
 import { Share } from "./share.ts";
 import { Signalling } from "./signalling.ts";
 import type { SocketState } from "./socket.ts";
-import { initial, isBack, isIn, reduce, type Event, type Input, type State } from "./state.ts";
+import { initial, isBack, isIn, reduce, type Event, type State } from "./state.ts";
 import { Watch, type Target } from "./watch.ts";
 
 export type Listener = (state: State, before: State) => void;
@@ -18,10 +20,13 @@ export type Listener = (state: State, before: State) => void;
 export class Intercom {
   readonly #listener: Listener;
   readonly #login: Login;
+  readonly #history = new History();
   readonly #signalling: Signalling;
   #state = initial;
   #settings: Settings;
-  #watch: Watch | null = null;
+  /** By their keys. */
+  readonly #watches = new Map<string, Watch>();
+  #lastWatch = 0;
   #share: Share | null = null;
   /** Counts requests to open devices: only the last one counts. */
   #opening = 0;
@@ -35,9 +40,13 @@ export class Intercom {
       registered: (peerId) => this.#registered(peerId),
       producersChanged: (producers) => {
         this.#dispatch({ type: "producersChanged", producers });
-        this.#watch?.producersChanged(producers);
+        for (const watch of this.#watches.values()) watch.producersChanged(producers);
       },
-      sessionRequested: (...request) => this.#share?.admit(...request) ?? null,
+      accountsChanged: (accounts) => this.#dispatch({ type: "accountsChanged", accounts }),
+      called: () => undefined,
+      callStands: () => undefined,
+      sessionRequested: (peerId, sessionId, offer) =>
+        this.#share?.admit(peerId, sessionId, offer) ?? null,
       announceRefused: (details) => this.#offAir({ kind: "requestRefused", details }),
       failed: (details) =>
         this.#dispatch({ type: "complained", problem: { kind: "requestRefused", details } }),
@@ -86,25 +95,76 @@ export class Intercom {
     save(localStorage, this.#settings);
   }
 
+  /** Watches one producer more, or one that is watched already from the beginning. */
   watch(target: Target): void {
-    this.#watch?.stop();
-    this.#dispatch({ type: "watchStarted", target });
+    const watched = this.#state.watches.find((one) => one.target.peerId === target.peerId);
+    const key = watched?.key ?? `watch-${(this.#lastWatch += 1)}`;
+    this.#watches.get(key)?.stop();
+    this.#dispatch({ type: "watchStarted", key, target });
     const watch: Watch = new Watch(this.#signalling, target, {
       changed: (target, status) => {
-        if (this.#watch === watch) this.#dispatch({ type: "watchChanged", target, status });
+        if (this.#watches.get(key) === watch) {
+          this.#dispatch({ type: "watchChanged", key, target, status });
+        }
       },
       streamChanged: (stream) => {
-        if (this.#watch === watch) this.#dispatch({ type: "watchStream", stream });
+        if (this.#watches.get(key) === watch) this.#dispatch({ type: "watchStream", key, stream });
       },
     });
-    this.#watch = watch;
+    this.#watches.set(key, watch);
     watch.start();
   }
 
-  stopWatching(): void {
-    this.#watch?.stop();
-    this.#watch = null;
-    this.#dispatch({ type: "watchStopped" });
+  /** Watches it no longer; the key is that of `state.watches`. */
+  unwatch(key: string): void {
+    this.#watches.get(key)?.stop();
+    this.#watches.delete(key);
+    this.#dispatch({ type: "watchStopped", key });
+  }
+
+  /** Rings an account; `media` is what one wants to send. Camera and microphone open meanwhile. */
+  call(_name: string, _media: Media): void {
+    throw new Error("not yet");
+  }
+
+  /** Answers who rings, with a picture or with sound only. */
+  accept(_video: boolean): void {
+    throw new Error("not yet");
+  }
+
+  /** Refuses who rings. */
+  reject(_reason: "rejected" | "busy" = "rejected"): void {
+    throw new Error("not yet");
+  }
+
+  /** Ends the call, or gives up ringing. */
+  hangUp(): void {
+    throw new Error("not yet");
+  }
+
+  /** Shows no longer how the last call ended. */
+  dismissCall(): void {
+    throw new Error("not yet");
+  }
+
+  /** Another camera or microphone, also in a call and on air; "" is the default, null is none. */
+  async switchDevice(_input: "camera" | "microphone", _id: string | null): Promise<void> {
+    throw new Error("not yet");
+  }
+
+  /** In a call, shows the screen in place of the camera, or the camera again. */
+  async shareScreen(_on: boolean): Promise<void> {
+    throw new Error("not yet");
+  }
+
+  /** Calls of this account that are over; see `History.page`. */
+  async history(before: number | null = null): Promise<PastCall[] | null> {
+    return this.#history.page(before);
+  }
+
+  /** Whoever looks at the history has seen what was missed. */
+  markMissedSeen(): void {
+    throw new Error("not yet");
   }
 
   /** Opens the chosen camera and microphone, or others while they are open. */
@@ -165,7 +225,7 @@ export class Intercom {
 
   #registered(peerId: string): void {
     this.#dispatch({ type: "registered", peerId });
-    this.#watch?.signallingBack();
+    for (const watch of this.#watches.values()) watch.signallingBack();
   }
 
   #offAir(problem: Extract<Event, { type: "offAir" }>["problem"]): void {
@@ -230,8 +290,8 @@ export class Intercom {
   /** Watches and sends nothing any more, and asks for nothing. */
   #leave({ share }: State): void {
     this.#opening += 1;
-    this.#watch?.stop();
-    this.#watch = null;
+    for (const watch of this.#watches.values()) watch.stop();
+    this.#watches.clear();
     this.#share?.stop();
     this.#share = null;
     if ("stream" in share) stopTracks(share.stream);

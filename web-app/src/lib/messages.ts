@@ -1,5 +1,11 @@
-// The words on the wire: the stock signalling protocol (gst), as this app speaks it.
-// Mirrors `protocol/src/gst.rs`; `vectors/gst` keeps the two equal. Knows nothing of sockets.
+// The words on the wire: the stock signalling protocol (gst), as this app speaks it, and how both
+// it and the extension are read. Mirrors `protocol/src/gst.rs`; `vectors/gst` keeps the two equal.
+// Knows nothing of sockets.
+
+import { parseExtension, type ExtensionMessage, type ExtensionRequest } from "./extension.ts";
+import { BadMessage, Fields, isObject } from "./fields.ts";
+
+export { BadMessage } from "./fields.ts";
 
 export type Role = "producer" | "listener" | "consumer";
 
@@ -9,6 +15,8 @@ export type Meta = Readonly<Record<string, unknown>>;
 export interface Listed {
   readonly id: string;
   readonly meta: Meta;
+  /** Whose it is, if it is anybody's. */
+  readonly account?: string;
 }
 
 export interface Description {
@@ -36,45 +44,54 @@ export type ClientMessage =
   | { readonly type: "list" }
   | { readonly type: "listConsumers" };
 
+/** Whatever is counted; with a number, the answer repeats it. */
+export type Request = ClientMessage | ExtensionRequest;
+
 export type ServerMessage =
-  | { readonly type: "welcome"; readonly peerId: string }
+  | ExtensionMessage
   | {
       readonly type: "peerStatusChanged";
       readonly peerId: string;
       readonly roles: readonly Role[];
       readonly meta: Meta;
+      readonly account?: string;
     }
   | {
       readonly type: "startSession";
       readonly peerId: string;
       readonly sessionId: string;
       readonly offer: string | null;
+      /** The call that it is part of. */
+      readonly callId: string | null;
     }
   | { readonly type: "sessionStarted"; readonly peerId: string; readonly sessionId: string }
   | { readonly type: "endSession"; readonly sessionId: string; readonly error: string | null }
   | PeerMessage
   | { readonly type: "list"; readonly producers: readonly Listed[] }
   | { readonly type: "listConsumers"; readonly consumers: readonly Listed[] }
-  | { readonly type: "error"; readonly details: string };
+  /** `code` is null in the stock protocol. */
+  | { readonly type: "error"; readonly code: string | null; readonly details: string };
 
-/** The text is not a message of this protocol. */
-export class BadMessage extends Error {
-  override readonly name = "BadMessage";
-}
+/** A message, and the number of the request that it answers. */
+export type Tagged = { readonly message: ServerMessage; readonly id: number | null };
 
 /** Reads one text message of the server. Throws {@link BadMessage}. */
-export function parseServerMessage(text: string): ServerMessage {
+export function parseServerMessage(text: string): Tagged {
   const fields = new Fields(parseJson(text));
+  const id = fields.any("id");
+  return { message: parse(fields), id: typeof id === "number" ? id : null };
+}
+
+function parse(fields: Fields): ServerMessage {
   const type = fields.string("type");
   switch (type) {
-    case "welcome":
-      return { type, peerId: fields.string("peerId") };
     case "peerStatusChanged":
       return {
         type,
         peerId: fields.string("peerId"),
-        roles: fields.roles(),
+        roles: roles(fields),
         meta: toMeta(fields.any("meta")),
+        ...whose(fields),
       };
     case "startSession":
       return {
@@ -82,6 +99,7 @@ export function parseServerMessage(text: string): ServerMessage {
         peerId: fields.string("peerId"),
         sessionId: fields.string("sessionId"),
         offer: fields.optionalString("offer"),
+        callId: fields.optionalString("callId"),
       };
     case "sessionStarted":
       return { type, peerId: fields.string("peerId"), sessionId: fields.string("sessionId") };
@@ -96,19 +114,22 @@ export function parseServerMessage(text: string): ServerMessage {
     case "peer":
       return parsePeer(fields);
     case "list":
-      return { type, producers: fields.listed("producers") };
+      return { type, producers: listed(fields, "producers") };
     case "listConsumers":
-      return { type, consumers: fields.listed("consumers") };
+      return { type, consumers: listed(fields, "consumers") };
     case "error":
-      return { type, details: fields.string("details") };
-    default:
+      return { type, code: fields.optionalString("code"), details: fields.string("details") };
+    default: {
+      const message = parseExtension(type, fields);
+      if (message) return message;
       throw new BadMessage(`unknown message type ${JSON.stringify(type)}`);
+    }
   }
 }
 
 /** The message as JSON text. */
-export function print(message: ClientMessage): string {
-  return JSON.stringify(message);
+export function print(message: Request, id?: number): string {
+  return JSON.stringify(id === undefined ? message : { ...message, id });
 }
 
 /** The name a peer goes by, or a short form of its id. */
@@ -117,7 +138,7 @@ export function peerName(peer: Listed): string {
     const value = peer.meta[key];
     if (typeof value === "string" && value.trim() !== "") return value.trim().slice(0, 64);
   }
-  return `Unnamed ${peer.id.slice(0, 8)}`;
+  return peer.id.slice(0, 8);
 }
 
 function parsePeer(fields: Fields): ServerMessage {
@@ -154,10 +175,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function toMeta(value: unknown): Meta {
   return isObject(value) ? value : {};
 }
@@ -166,43 +183,21 @@ function isRole(value: unknown): value is Role {
   return value === "producer" || value === "listener" || value === "consumer";
 }
 
-/** The fields of a JSON object, each read as what it must be. */
-class Fields {
-  readonly all: Record<string, unknown>;
+function roles(fields: Fields): Role[] {
+  const value = fields.any("roles");
+  if (!Array.isArray(value) || !value.every(isRole)) throw new BadMessage("bad field roles");
+  return value;
+}
 
-  constructor(value: unknown) {
-    if (!isObject(value)) throw new BadMessage("not an object");
-    this.all = value;
-  }
+function listed(fields: Fields, name: string): Listed[] {
+  return fields.objects(name).map((item) => ({
+    id: item.string("id"),
+    meta: toMeta(item.any("meta")),
+    ...whose(item),
+  }));
+}
 
-  any(name: string): unknown {
-    return this.all[name];
-  }
-
-  string(name: string): string {
-    const value = this.all[name];
-    if (typeof value !== "string") throw new BadMessage(`missing field ${name}`);
-    return value;
-  }
-
-  optionalString(name: string): string | null {
-    const value = this.all[name];
-    if (value === undefined || value === null) return null;
-    return this.string(name);
-  }
-
-  roles(): Role[] {
-    const value = this.all["roles"];
-    if (!Array.isArray(value) || !value.every(isRole)) throw new BadMessage("bad field roles");
-    return value;
-  }
-
-  listed(name: string): Listed[] {
-    const value = this.all[name];
-    if (!Array.isArray(value)) throw new BadMessage(`missing field ${name}`);
-    return value.map((item) => {
-      const fields = new Fields(item);
-      return { id: fields.string("id"), meta: toMeta(fields.any("meta")) };
-    });
-  }
+function whose(fields: Fields): { account?: string } {
+  const account = fields.optionalString("account");
+  return account === null ? {} : { account };
 }

@@ -4,7 +4,7 @@ export type Problem =
   | { readonly kind: "loginWrong" }
   /** Passwords are tried too fast; `until` in ms since the epoch. */
   | { readonly kind: "loginTooSoon"; readonly seconds: number; readonly until: number }
-  | { readonly kind: "loginRefused"; readonly details: string }
+  | { readonly kind: "loginRefused"; readonly code?: string; readonly details: string }
   /** The server took the login, and the browser did not keep it. */
   | { readonly kind: "loginLost" }
   | { readonly kind: "sessionEnded" }
@@ -12,7 +12,7 @@ export type Problem =
   /** The server does not let this browser in. */
   | { readonly kind: "refused"; readonly status: 400 | 401 | 403; readonly details: string }
   /** The server refused one request. */
-  | { readonly kind: "requestRefused"; readonly details: string }
+  | { readonly kind: "requestRefused"; readonly code?: string; readonly details: string }
   /** Camera and microphone exist on secure pages only. */
   | { readonly kind: "insecureContext" }
   | { readonly kind: "captureDenied"; readonly what: Capture }

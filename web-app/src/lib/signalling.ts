@@ -1,24 +1,27 @@
-// The connection to the signalling server: registration, who is on air, and the routing of
-// session messages. Comes back by itself and registers again. Touches no media.
+// What is said to the signalling server and heard from it: registration, who is there and on air,
+// requests and their answers, and the routing of session messages. Touches no media.
 //
 // Takes the place of `ComChannel` and `GstWebRTCAPI` of gstwebrtc-api. Those close every session
 // and stop the local camera when the WebSocket closes; here a lost server ends no session. The
 // library's sessions are used on top of it: all they need is `send`, `meta` and `webrtcConfig`.
+// They hear what belongs to sessions, and nothing of the extension.
 
 import type { Channel } from "gstwebrtc-api/src/webrtc-session.js";
+import type { CallNotice, CallView } from "./extension.ts";
+import { instance } from "./instance.ts";
+import { Link, type LinkedMessage, type Welcome } from "./link.ts";
 import {
-  BadMessage,
-  parseServerMessage,
   print,
   type Candidate,
   type ClientMessage,
   type Listed,
   type Meta,
   type PeerMessage,
+  type Request,
   type Role,
-  type ServerMessage,
 } from "./messages.ts";
-import { Socket, type Network, type SocketEvents, type SocketState } from "./socket.ts";
+import type { AccountInfo } from "./roster.ts";
+import type { Network, SocketState } from "./socket.ts";
 
 /** Our end of one session. */
 export interface SessionEnd {
@@ -28,7 +31,15 @@ export interface SessionEnd {
   /** The other end or the server ended it; nothing can be sent in it any more. */
   ended(reason: string | null): void;
   /** The server did not make it. */
-  refused(details: string): void;
+  refused(details: string, code: string | null): void;
+}
+
+/** What becomes of a request. One of them is called, once. */
+export interface Answer {
+  readonly done?: (message: LinkedMessage) => void;
+  readonly refused?: (code: string, details: string) => void;
+  /** The connection did not last; perhaps it was heard, perhaps not. */
+  readonly lost?: () => void;
 }
 
 export interface SignallingEvents {
@@ -36,10 +47,20 @@ export interface SignallingEvents {
   /** The server knows us, under this id, until the socket's state changes. */
   registered(peerId: string): void;
   producersChanged(producers: readonly Listed[]): void;
-  /** Somebody wants what we produce; null refuses. */
-  sessionRequested(peerId: string, sessionId: string, offer: string | null): SessionEnd | null;
+  /** Null for a guest, who does not get to know. */
+  accountsChanged(accounts: readonly AccountInfo[] | null): void;
+  /** Somebody wants what we produce, perhaps in a call; null refuses. */
+  sessionRequested(
+    peerId: string,
+    sessionId: string,
+    offer: string | null,
+    callId: string | null,
+  ): SessionEnd | null;
   /** We may not produce; we are still registered as a listener. */
   announceRefused(details: string): void;
+  called(notice: CallNotice): void;
+  /** After a new beginning: the call that the account is in, if any. */
+  callStands(call: CallView | null): void;
   /** An error that belongs to none of our requests. */
   failed(details: string): void;
 }
@@ -52,34 +73,64 @@ interface Route {
 
 const HEARTBEAT_MS = 20_000;
 const HEARTBEAT_DEADLINE_MS = 10_000;
+/** When there is a reason to doubt. */
+const CHECK_DEADLINE_MS = 3_000;
+/** STUN and TURN servers are asked for again before this share of their time has passed. */
+const RENEWAL = 0.9;
 
 export class Signalling implements Channel {
-  /** Always given: the library's default names a public STUN server. */
-  readonly webrtcConfig: RTCConfiguration = { iceServers: [], bundlePolicy: "max-bundle" };
   readonly meta = null;
 
   readonly #events: SignallingEvents;
-  readonly #socket: Socket;
+  readonly #link: Link;
   #peerId: string | null = null;
-  #registered = false;
+  #isGuest = true;
   #production: Meta | null = null;
-  #announcing = false;
+  #iceServers: readonly RTCIceServer[] = [];
   #producers = new Map<string, Listed>();
+  #accounts = new Map<string, AccountInfo>();
+  /** Sessions that are about to be asked for, by the other end's id… */
   #starting = new Map<string, SessionEnd>();
+  /** …and those that were asked for. */
+  #asking = new Set<SessionEnd>();
   #routes = new Map<string, Route>();
+  #answers = new Map<number, Answer>();
+  #lastRequest = 0;
+  /** The server was started anew, and has forgotten sessions without a call. */
+  #restarted = false;
+  #isChecking = false;
   #heartbeat: ReturnType<typeof setTimeout> | undefined;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(url: string, events: SignallingEvents, network?: Network) {
+  constructor(
+    url: string,
+    events: SignallingEvents,
+    network?: Network,
+    name: Promise<string> = instance(),
+  ) {
     this.#events = events;
-    const socketEvents: SocketEvents = {
-      stateChanged: (state) => this.#socketChanged(state),
-      received: (text) => this.#received(text),
+    const linkEvents = {
+      stateChanged: (state: SocketState) => this.#socketChanged(state),
+      welcomed: (welcome: Welcome) => this.#welcomed(welcome),
+      resumed: () => this.#registered(),
+      reset: (restarted: boolean) => this.#reset(restarted),
+      received: (message: LinkedMessage, id: number | null) => this.#received(message, id),
     };
-    this.#socket = new Socket(url, socketEvents, network);
+    this.#link = new Link(url, linkEvents, name, network);
+  }
+
+  /** Always given: the library's default names a public STUN server. */
+  get webrtcConfig(): RTCConfiguration {
+    return { iceServers: [...this.#iceServers], bundlePolicy: "max-bundle" };
   }
 
   get registered(): boolean {
-    return this.#registered;
+    return this.#link.isUp;
+  }
+
+  /** Our id; null until the server told it for the first time. */
+  get peerId(): string | null {
+    return this.#peerId;
   }
 
   get producers(): readonly Listed[] {
@@ -87,25 +138,34 @@ export class Signalling implements Channel {
   }
 
   start(): void {
-    this.#socket.start();
+    this.#link.start();
   }
 
+  /** Leaves; the server ends at once what is ours. */
   stop(): void {
+    this.#link.stop();
+    this.#quiet();
     this.#forget();
-    this.#producers.clear();
-    this.#socket.stop();
   }
 
   retryNow(): void {
-    this.#socket.retryNow();
+    this.#link.retryNow();
   }
 
-  /** Says what we produce, now and after every reconnection; null stops it. */
+  /** Says what we produce, now and after every new beginning; null stops it. */
   announce(meta: Meta | null): void {
-    // The server does not repeat what has not changed, and so would not answer.
     if (JSON.stringify(meta) === JSON.stringify(this.#production)) return;
     this.#production = meta;
-    if (this.#registered) this.#sendStatus();
+    if (this.#peerId !== null) this.#sendStatus();
+  }
+
+  /** Says something, and hears what becomes of it. */
+  request(message: Request, answer: Answer = {}): void {
+    const id = (this.#lastRequest += 1);
+    this.#answers.set(id, answer);
+    if (this.#link.say(print(message, id))) return;
+    this.#answers.delete(id);
+    answer.lost?.();
   }
 
   /** Takes the server's answer to the `startSession` that the library's session is about to send. */
@@ -118,68 +178,110 @@ export class Signalling implements Channel {
     for (const [peerId, starting] of this.#starting) {
       if (starting === end) this.#starting.delete(peerId);
     }
+    this.#asking.delete(end);
     for (const [sessionId, route] of this.#routes) {
       if (route.end === end) this.#routes.delete(sessionId);
     }
   }
 
   /**
-   * False while we are not registered. What belongs to a session that the server does not know
-   * (any more) is dropped, and so are empty candidates, which stock ends cannot read.
+   * False while the server has never known us. What belongs to a session that the server does not
+   * know (any more) is dropped, and so are empty candidates, which stock ends cannot read.
    */
   send(message: object): boolean {
-    if (!this.#registered) return false;
     const known = message as ClientMessage;
+    if (known.type === "startSession") return this.#startSession(known);
     if ("sessionId" in known && !this.#routes.has(known.sessionId)) return true;
     if (known.type === "peer" && "ice" in known && !known.ice.candidate) return true;
     if (known.type === "endSession") this.#routes.delete(known.sessionId);
-    return this.#socket.send(print(known));
+    return this.#link.say(print(known));
+  }
+
+  /** Finds out soon whether the socket lives. */
+  check(): void {
+    if (this.registered && !this.#isChecking) this.#beat(CHECK_DEADLINE_MS);
+  }
+
+  /** The library asks; what it hears depends on whether its session is still wanted then. */
+  #startSession(message: Extract<ClientMessage, { type: "startSession" }>): boolean {
+    const end = this.#starting.get(message.peerId);
+    if (!end || !this.registered) return false;
+    this.#starting.delete(message.peerId);
+    this.#asking.add(end);
+    this.request(message, {
+      done: (started) => {
+        if (started.type === "sessionStarted") this.#sessionStarted(end, started.sessionId);
+      },
+      refused: (code, details) => {
+        if (this.#asking.delete(end)) end.refused(details, code);
+      },
+      lost: () => {
+        if (this.#asking.delete(end)) end.ended(null);
+      },
+    });
+    return true;
   }
 
   #socketChanged(state: SocketState): void {
-    this.#forget();
+    this.#quiet();
     this.#events.socketChanged(state);
   }
 
-  /** What holds for one connection only. */
-  #forget(): void {
-    clearTimeout(this.#heartbeat);
-    this.#registered = false;
-    this.#peerId = null;
-    this.#starting.clear();
+  /** A new connection: the server knows of no session and no call of ours. */
+  #welcomed({ peerId, account, iceServers }: Welcome): void {
+    this.#peerId = peerId;
+    this.#isGuest = account === null;
+    this.#iceServers = iceServers;
     this.#routes.clear();
+    this.#loseAnswers();
+    this.#sendStatus();
+    this.#registered();
+    this.request({ type: "list" });
+    this.request({ type: "getIceServers" });
+    if (this.#isGuest) this.#events.accountsChanged(null);
+    else this.request({ type: "listAccounts" });
+    this.#events.callStands(null);
   }
 
-  #received(text: string): void {
+  /** Both sides count anew; the snapshot says what is left. */
+  #reset(restarted: boolean): void {
+    this.#restarted ||= restarted;
+    this.#loseAnswers();
+    this.#sendStatus();
+    this.#registered();
+    this.request({ type: "list" });
+  }
+
+  #registered(): void {
     this.#scheduleHeartbeat();
-    let message: ServerMessage;
-    try {
-      message = parseServerMessage(text);
-    } catch (error) {
-      if (!(error instanceof BadMessage)) throw error;
-      console.warn("signalling: message ignored:", error.message);
+    if (this.#peerId !== null) this.#events.registered(this.#peerId);
+  }
+
+  #received(message: LinkedMessage, id: number | null): void {
+    this.#scheduleHeartbeat();
+    const answer = id === null ? undefined : this.#answers.get(id);
+    if (id !== null) this.#answers.delete(id);
+    if (message.type === "error") {
+      if (answer) answer.refused?.(message.code ?? "", message.details);
+      else this.#events.failed(message.details);
       return;
     }
     this.#handle(message);
+    answer?.done?.(message);
   }
 
-  #handle(message: ServerMessage): void {
+  #handle(message: Exclude<LinkedMessage, { type: "error" }>): void {
     switch (message.type) {
-      case "welcome":
-        this.#peerId = message.peerId;
-        this.#sendStatus();
+      case "peerStatusChanged": {
+        const { peerId: id, roles, meta, account } = message;
+        this.#peerChanged(roles, { id, meta, ...(account !== undefined && { account }) });
         break;
-      case "peerStatusChanged":
-        this.#peerChanged(message.peerId, message.roles, message.meta);
-        break;
+      }
       case "list":
         this.#listed(message.producers);
         break;
-      case "sessionStarted":
-        this.#sessionStarted(message.peerId, message.sessionId);
-        break;
       case "startSession":
-        this.#sessionRequested(message.peerId, message.sessionId, message.offer);
+        this.#sessionRequested(message.peerId, message.sessionId, message.offer, message.callId);
         break;
       case "peer":
         this.#route(message);
@@ -187,36 +289,50 @@ export class Signalling implements Channel {
       case "endSession":
         this.#sessionEnded(message.sessionId, message.error);
         break;
-      case "error":
-        this.#refused(message.details);
+      case "accounts":
+        this.#know(message.accounts);
         break;
+      case "presence":
+        this.#know([...this.#accounts.values(), message]);
+        break;
+      case "accountGone":
+        this.#know([...this.#accounts.values()].filter(({ name }) => name !== message.name));
+        break;
+      case "iceServers":
+        this.#iceServers = message.iceServers;
+        this.#renewAfter(message.ttl);
+        break;
+      case "snapshot":
+        this.#know(message.accounts);
+        this.#sessionsStand(message.sessions);
+        this.#events.callStands(message.call);
+        break;
+      case "sessionStarted":
       case "listConsumers":
+      case "done":
         break;
+      default:
+        this.#events.called(message);
     }
   }
 
   #sendStatus(): void {
-    const roles: Role[] = this.#production ? ["listener", "producer"] : ["listener"];
-    this.#announcing = this.#production !== null;
-    const status = { type: "setPeerStatus", roles, meta: this.#production } as const;
-    this.#socket.send(print(status));
+    const production = this.#production;
+    const roles: Role[] = production ? ["listener", "producer"] : ["listener"];
+    const refused = (_code: string, details: string): void => {
+      if (production === null || this.#production !== production) return;
+      this.#production = null;
+      this.#sendStatus();
+      this.#events.announceRefused(details);
+    };
+    this.request({ type: "setPeerStatus", roles, meta: production }, { refused });
   }
 
-  #peerChanged(id: string, roles: readonly Role[], meta: Meta): void {
-    if (id === this.#peerId) {
-      if (roles.includes("producer")) this.#announcing = false;
-      if (!this.#registered) this.#becomeRegistered(id);
-      return;
-    }
-    if (roles.includes("producer")) this.#producers.set(id, { id, meta });
-    else if (!this.#producers.delete(id)) return;
+  #peerChanged(roles: readonly Role[], peer: Listed): void {
+    if (peer.id === this.#peerId) return;
+    if (roles.includes("producer")) this.#producers.set(peer.id, peer);
+    else if (!this.#producers.delete(peer.id)) return;
     this.#events.producersChanged(this.producers);
-  }
-
-  #becomeRegistered(peerId: string): void {
-    this.#registered = true;
-    this.#socket.send(print({ type: "list" }));
-    this.#events.registered(peerId);
   }
 
   #listed(producers: readonly Listed[]): void {
@@ -225,23 +341,36 @@ export class Signalling implements Channel {
     this.#events.producersChanged(this.producers);
   }
 
-  #sessionStarted(peerId: string, sessionId: string): void {
-    const end = this.#starting.get(peerId);
-    if (!end) {
+  #know(accounts: readonly AccountInfo[]): void {
+    this.#accounts = new Map(
+      accounts.map(({ name, kind, label, status, callable }) => [
+        name,
+        { name, kind, label, status, callable },
+      ]),
+    );
+    this.#events.accountsChanged([...this.#accounts.values()]);
+  }
+
+  #sessionStarted(end: SessionEnd, sessionId: string): void {
+    if (!this.#asking.delete(end)) {
       // Given up in the meantime: the other end need not set anything up.
-      this.#socket.send(print({ type: "endSession", sessionId }));
+      this.#link.say(print({ type: "endSession", sessionId }));
       return;
     }
-    this.#starting.delete(peerId);
     this.#routes.set(sessionId, { end, held: [] });
     end.started(sessionId);
   }
 
-  #sessionRequested(peerId: string, sessionId: string, offer: string | null): void {
+  #sessionRequested(
+    peerId: string,
+    sessionId: string,
+    offer: string | null,
+    callId: string | null,
+  ): void {
     // The session may send as soon as it exists, so its route comes first.
     const route: Route = { end: nobody, held: [] };
     this.#routes.set(sessionId, route);
-    const end = this.#events.sessionRequested(peerId, sessionId, offer);
+    const end = this.#events.sessionRequested(peerId, sessionId, offer, callId);
     if (end) {
       route.end = end;
       if (offer !== null) route.held = null;
@@ -272,30 +401,66 @@ export class Signalling implements Channel {
     route.end.ended(reason);
   }
 
-  /** An `error` does not say what it answers; the server answers in order. */
-  #refused(details: string): void {
-    if (this.#announcing) {
-      this.#production = null;
-      this.#sendStatus();
-      this.#events.announceRefused(details);
-      return;
+  /**
+   * What the server lacks has ended, unless it was started anew: then it has only forgotten it.
+   * What we lack is nobody's here.
+   */
+  #sessionsStand(there: readonly string[]): void {
+    const lacking = [...this.#routes].filter(([sessionId]) => !there.includes(sessionId));
+    for (const [sessionId, { end }] of lacking) {
+      this.#routes.delete(sessionId);
+      if (!this.#restarted) end.ended(null);
     }
-    const [oldest] = this.#starting;
-    if (oldest) {
-      this.#starting.delete(oldest[0]);
-      oldest[1].refused(details);
-    } else {
-      this.#events.failed(details);
+    for (const sessionId of there) {
+      if (!this.#routes.has(sessionId)) this.#link.say(print({ type: "endSession", sessionId }));
     }
+    this.#restarted = false;
+  }
+
+  #loseAnswers(): void {
+    const answers = [...this.#answers.values()];
+    this.#answers.clear();
+    for (const answer of answers) answer.lost?.();
+  }
+
+  #renewAfter(ttl: number | null): void {
+    clearTimeout(this.#renewal);
+    if (ttl === null) return;
+    const wait = Math.max(1, ttl * RENEWAL) * 1000;
+    this.#renewal = setTimeout(() => this.request({ type: "getIceServers" }), wait);
+  }
+
+  /** What holds for one login only. */
+  #forget(): void {
+    clearTimeout(this.#renewal);
+    this.#peerId = null;
+    this.#production = null;
+    this.#iceServers = [];
+    this.#producers.clear();
+    this.#accounts.clear();
+    this.#starting.clear();
+    this.#asking.clear();
+    this.#routes.clear();
+    this.#answers.clear();
+    this.#restarted = false;
+  }
+
+  #quiet(): void {
+    clearTimeout(this.#heartbeat);
+    this.#isChecking = false;
   }
 
   /** A browser cannot ping: a list that is asked for in silence proves that the socket lives. */
   #scheduleHeartbeat(): void {
+    this.#quiet();
+    this.#heartbeat = setTimeout(() => this.#beat(HEARTBEAT_DEADLINE_MS), HEARTBEAT_MS);
+  }
+
+  #beat(deadline: number): void {
     clearTimeout(this.#heartbeat);
-    this.#heartbeat = setTimeout(() => {
-      this.#socket.send(print({ type: "list" }));
-      this.#heartbeat = setTimeout(() => this.#socket.reconnect(), HEARTBEAT_DEADLINE_MS);
-    }, HEARTBEAT_MS);
+    this.#isChecking = true;
+    this.request({ type: "list" });
+    this.#heartbeat = setTimeout(() => this.#link.reconnect(), deadline);
   }
 }
 

@@ -1,8 +1,9 @@
 // A WebSocket that comes back by itself: text in, text out, and where it stands.
-// Knows nothing of the protocol. The server may be restarted at any time; media does not depend
+// Knows of the protocol its name only. The server may be restarted at any time; media does not depend
 // on this socket, so that all it has to do is to be there again soon.
 
 import { backoff } from "./backoff.ts";
+import { SUBPROTOCOL } from "./extension.ts";
 
 /**
  * Why there is no WebSocket, as the server says over HTTP: no login (401), a foreign page (403), or
@@ -16,11 +17,15 @@ export type SocketState =
   /** Lost or never reached; the next attempt is at `retryAt` (ms since the epoch). */
   | { readonly phase: "waiting"; readonly retryAt: number }
   /** The server answers, but does not let us in; tried again at `retryAt`. */
-  | { readonly phase: "refused"; readonly refusal: Refusal; readonly retryAt: number };
+  | { readonly phase: "refused"; readonly refusal: Refusal; readonly retryAt: number }
+  /** Somebody in charge closed it; not tried again before the user wants it. */
+  | { readonly phase: "cut" };
 
 export interface SocketEvents {
   stateChanged(state: SocketState): void;
   received(text: string): void;
+  /** The server said with this code why it closes; `stateChanged` follows. */
+  closed(code: number): void;
 }
 
 /** What the socket needs of the browser. */
@@ -38,12 +43,19 @@ const BLOCKED_AFTER_FAILURES = 4;
 const CONNECT_DEADLINE_MS = 8_000;
 /** The login is no longer good. */
 const LOGGED_OUT = 4401;
+/** Somebody in charge closed it. */
+const CUT = 4403;
 
 export class Socket {
   readonly #url: string;
   readonly #events: SocketEvents;
   readonly #network: Network;
   #ws: WebSocket | null = null;
+  /**
+   * Seemingly dead. A Close frame that reaches the server after all would end what was to outlive
+   * this socket, so that they are not closed before the server has taken the next one.
+   */
+  #given = new Set<WebSocket>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #running = false;
@@ -60,9 +72,11 @@ export class Socket {
     this.#connect();
   }
 
+  /** Closes it, with a Close frame: the server does not wait for us. */
   stop(): void {
     this.#running = false;
     this.#drop();
+    this.settled();
   }
 
   /** Does not wait for the next attempt; nothing happens while a connection is up or under way. */
@@ -73,8 +87,19 @@ export class Socket {
   /** Gives up a connection that is only seemingly alive, and connects again. */
   reconnect(): void {
     if (this.#ws === null) return;
-    this.#drop();
+    this.#giveUp();
     if (this.#running) this.#lost();
+  }
+
+  /** Begins again at once. */
+  restart(): void {
+    if (this.#running) this.#connect();
+  }
+
+  /** The server has taken this connection: older ones may be closed. */
+  settled(): void {
+    for (const ws of this.#given) ws.close();
+    this.#given.clear();
   }
 
   /** False while there is no connection: nothing is queued, what was said then is out of date. */
@@ -105,18 +130,31 @@ export class Socket {
     ws.onclose = ({ code }) => {
       if (this.#ws !== ws) return;
       this.#drop();
-      if (opened && code !== LOGGED_OUT) this.#lost();
+      this.#events.closed(code);
+      if (code === CUT) this.#events.stateChanged({ phase: "cut" });
+      else if (opened && code !== LOGGED_OUT) this.#lost();
       else void this.#unreachable();
     };
   }
 
   #drop(): void {
+    this.#letGo()?.close();
+  }
+
+  #giveUp(): void {
+    const ws = this.#letGo();
+    if (!ws) return;
+    if (ws.readyState === ws.OPEN) this.#given.add(ws);
+    else ws.close();
+  }
+
+  /** Nothing of it is heard any more. */
+  #letGo(): WebSocket | null {
     clearTimeout(this.#timer);
     const ws = this.#ws;
     this.#ws = null;
-    if (!ws) return;
-    ws.onopen = ws.onmessage = ws.onclose = null;
-    ws.close();
+    if (ws) ws.onopen = ws.onmessage = ws.onclose = null;
+    return ws;
   }
 
   #lost(): void {
@@ -153,7 +191,7 @@ export class Socket {
 }
 
 const browser: Network = {
-  open: (url) => new WebSocket(url),
+  open: (url) => new WebSocket(url, SUBPROTOCOL),
   probe: probeOverHttp,
   random: Math.random,
 };

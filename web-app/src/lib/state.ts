@@ -1,13 +1,16 @@
-// The state of the app and how it changes: a pure reducer, and what is said about a change.
+// The state of the app and how it changes: a pure reducer.
 // No clock, no socket, no DOM.
 
+import { idle, type CallState, type Input } from "./call.ts";
 import type { CaptureChoice, Device, Devices } from "./capture.ts";
 import { peerName, type Listed } from "./messages.ts";
 import type { Problem } from "./problem.ts";
+import { CALL, forgotten, measured, type Qualities } from "./quality.ts";
+import { roster, type AccountInfo, type Entry } from "./roster.ts";
 import { reduceSession, unknown, type SessionEvent, type SessionState } from "./session.ts";
 import type { SocketState } from "./socket.ts";
+import type { MediaStats } from "./stats.ts";
 import type { Target, WatchStatus } from "./watch.ts";
-import { describeProblem } from "./words.ts";
 
 export interface State {
   readonly session: SessionState;
@@ -16,21 +19,29 @@ export interface State {
   readonly ownId: string | null;
   /** Null until the first list came. Kept, if out of date, while the server is away. */
   readonly producers: readonly Listed[] | null;
-  readonly watch: WatchState;
+  /** Other accounts and what they have on air; null for guests, and until it is known. */
+  readonly roster: readonly Entry[] | null;
+  readonly call: CallState;
+  /** Calls that were missed since one last looked. */
+  readonly missed: number;
+  /** All that is watched at once, in the order in which it was begun. */
+  readonly watches: readonly Watched[];
+  /** How good what is shown is, by the key of what is watched or `CALL`. */
+  readonly quality: Qualities;
   readonly share: ShareState;
   readonly devices: Devices;
   /** An error of the server that belongs to nothing in particular. */
   readonly complaint: Problem | null;
 }
 
-export type WatchState =
-  | { readonly phase: "off" }
-  | {
-      readonly phase: "on";
-      readonly target: Target;
-      readonly status: WatchStatus;
-      readonly stream: MediaStream | null;
-    };
+/** One watched producer. */
+export interface Watched {
+  /** Stays the same while the producer's id may change. */
+  readonly key: string;
+  readonly target: Target;
+  readonly status: WatchStatus;
+  readonly stream: MediaStream | null;
+}
 
 export type ShareState =
   | { readonly phase: "off"; readonly problem: Problem | null }
@@ -45,19 +56,25 @@ export interface Opened {
   readonly problem: Problem | null;
 }
 
-/** `paused` sends black, or silence. */
-export type Input = "absent" | "on" | "paused";
-
 export type Event =
   | SessionEvent
   | { readonly type: "socketChanged"; readonly socket: SocketState }
   | { readonly type: "registered"; readonly peerId: string }
   | { readonly type: "producersChanged"; readonly producers: readonly Listed[] }
   | { readonly type: "complained"; readonly problem: Problem }
-  | { readonly type: "watchStarted"; readonly target: Target }
-  | { readonly type: "watchChanged"; readonly target: Target; readonly status: WatchStatus }
-  | { readonly type: "watchStream"; readonly stream: MediaStream | null }
-  | { readonly type: "watchStopped" }
+  | { readonly type: "accountsChanged"; readonly accounts: readonly AccountInfo[] | null }
+  | { readonly type: "callChanged"; readonly call: CallState }
+  | { readonly type: "callMeasured"; readonly stats: MediaStats }
+  | { readonly type: "missedChanged"; readonly missed: number }
+  | { readonly type: "watchStarted"; readonly key: string; readonly target: Target }
+  | {
+      readonly type: "watchChanged";
+      readonly key: string;
+      readonly target: Target;
+      readonly status: WatchStatus;
+    }
+  | { readonly type: "watchStream"; readonly key: string; readonly stream: MediaStream | null }
+  | { readonly type: "watchStopped"; readonly key: string }
   | { readonly type: "captureOpening" }
   | ({ readonly type: "captureOpened" } & Opened)
   | { readonly type: "captureFailed"; readonly problem: Problem }
@@ -74,7 +91,11 @@ export const initial: State = {
   socket: { phase: "connecting" },
   ownId: null,
   producers: null,
-  watch: { phase: "off" },
+  roster: null,
+  call: idle,
+  missed: 0,
+  watches: [],
+  quality: {},
   share: { phase: "off", problem: null },
   devices: { cameras: [], microphones: [] },
   complaint: null,
@@ -87,7 +108,25 @@ export function reduce(state: State, event: Event): State {
     case "registered":
       return { ...state, ownId: event.peerId };
     case "producersChanged":
-      return { ...state, producers: inOrder(event.producers) };
+      return {
+        ...state,
+        producers: inOrder(event.producers),
+        roster: state.roster && roster(state.roster, event.producers),
+      };
+    case "accountsChanged":
+      return { ...state, roster: event.accounts && roster(event.accounts, state.producers) };
+    case "callChanged":
+      return {
+        ...state,
+        call: event.call,
+        quality: isOn(event.call) ? state.quality : forgotten(state.quality, CALL),
+      };
+    case "callMeasured":
+      return isOn(state.call)
+        ? { ...state, quality: measured(state.quality, CALL, event.stats) }
+        : state;
+    case "missedChanged":
+      return { ...state, missed: event.missed };
     case "complained":
       return { ...state, complaint: event.problem };
     case "devicesChanged":
@@ -104,7 +143,7 @@ export function reduce(state: State, event: Event): State {
     case "watchChanged":
     case "watchStream":
     case "watchStopped":
-      return { ...state, watch: reduceWatch(state.watch, event) };
+      return reduceWatch(state, event);
     default:
       return { ...state, share: reduceShare(state.share, event) };
   }
@@ -125,23 +164,12 @@ export function isBack({ problem }: Opened, wanted: CaptureChoice, devices: Devi
   return camera || microphone;
 }
 
-/** What a screen reader says after a change; null is nothing. */
-export function announcement(before: State, after: State): string | null {
-  return (
-    announceSession(before.session, after.session) ??
-    announceWatch(before.watch, after.watch) ??
-    announceShare(before.share, after.share) ??
-    announceConnection(before, after) ??
-    announceProducers(before.producers, after.producers)
-  );
-}
-
 type WatchEvent = Extract<Event, { type: `watch${string}` }>;
-type ShareEvent = Exclude<
+type ShareEvent = Extract<
   Event,
-  | WatchEvent
-  | SessionEvent
-  | { type: "socketChanged" | "registered" | "producersChanged" | "complained" | "devicesChanged" }
+  {
+    type: `capture${string}` | "inputChanged" | "onAir" | "offAir" | "viewersChanged";
+  }
 >;
 
 /** Who is no longer in keeps nothing of what was there. */
@@ -151,19 +179,40 @@ function enter(state: State, session: SessionState): State {
   return isOver ? { ...initial, devices: state.devices, session } : { ...state, session };
 }
 
-function reduceWatch(watch: WatchState, event: WatchEvent): WatchState {
-  if (event.type === "watchStarted") {
-    return { phase: "on", target: event.target, status: { phase: "connecting" }, stream: null };
-  }
-  if (watch.phase === "off") return watch;
+function reduceWatch(state: State, event: WatchEvent): State {
+  const { key } = event;
+  const change = (changed: Partial<Watched>): State => ({
+    ...state,
+    watches: state.watches.map((one) => (one.key === key ? { ...one, ...changed } : one)),
+  });
   switch (event.type) {
-    case "watchChanged":
-      return { ...watch, target: event.target, status: event.status };
+    case "watchStarted": {
+      const begun = { key, target: event.target, status: connecting, stream: null };
+      const others = state.watches.filter((one) => one.key !== key);
+      return { ...state, watches: [...others, begun] };
+    }
     case "watchStream":
-      return { ...watch, stream: event.stream };
+      return change({ stream: event.stream });
     case "watchStopped":
-      return { phase: "off" };
+      return {
+        ...state,
+        watches: state.watches.filter((one) => one.key !== key),
+        quality: forgotten(state.quality, key),
+      };
+    case "watchChanged": {
+      const { target, status } = event;
+      const changed = change({ target, status });
+      if (status.phase !== "live" || !state.watches.some((one) => one.key === key)) return changed;
+      return { ...changed, quality: measured(state.quality, key, status.stats) };
+    }
   }
+}
+
+const connecting: WatchStatus = { phase: "connecting" };
+
+/** There are pictures, or soon will be. */
+function isOn({ phase }: CallState): boolean {
+  return phase === "connecting" || phase === "active";
 }
 
 function reduceShare(share: ShareState, event: ShareEvent): ShareState {
@@ -212,55 +261,4 @@ function inOrder(producers: readonly Listed[]): Listed[] {
   return [...producers].sort(
     (a, b) => peerName(a).localeCompare(peerName(b)) || a.id.localeCompare(b.id),
   );
-}
-
-function announceSession(before: SessionState, after: SessionState): string | null {
-  if (after.phase === "in" && after.account && before.phase === "out") {
-    return `Logged in as ${after.account.name}`;
-  }
-  const isOut = before.phase === "in" && before.account && after.phase === "out";
-  return isOut && !after.problem ? "Logged out" : null;
-}
-
-function announceWatch(before: WatchState, after: WatchState): string | null {
-  if (after.phase === "off") return before.phase === "on" ? `Stopped ${before.target.name}` : null;
-  const was = before.phase === "on" ? before.status.phase : null;
-  const { phase } = after.status;
-  if (was === phase) return null;
-  switch (phase) {
-    case "connecting":
-      return `Connecting to ${after.target.name}`;
-    case "live":
-      return `Watching ${after.target.name}`;
-    case "interrupted":
-    case "failed":
-      return `${after.target.name}: ${describeProblem(after.status.problem).title}`;
-  }
-}
-
-function announceShare(before: ShareState, after: ShareState): string | null {
-  if (before.phase === after.phase) return null;
-  if (after.phase === "onAir") return "You are on the air";
-  if (before.phase === "onAir") return "You are off the air";
-  return null;
-}
-
-function announceConnection(before: State, after: State): string | null {
-  if (after.ownId !== null && before.ownId === null) return "Connected to the server";
-  const lost = before.socket.phase === "open" && after.socket.phase === "waiting";
-  return lost ? "The server is unreachable; trying again" : null;
-}
-
-function announceProducers(
-  before: readonly Listed[] | null,
-  after: readonly Listed[] | null,
-): string | null {
-  if (before === null || after === null || before === after) return null;
-  const came = after.filter((peer) => !before.some(({ id }) => id === peer.id)).map(peerName);
-  const left = before.filter((peer) => !after.some(({ id }) => id === peer.id)).map(peerName);
-  const parts = [
-    ...came.filter((name) => !left.includes(name)).map((name) => `${name} is on the air`),
-    ...left.filter((name) => !came.includes(name)).map((name) => `${name} went off the air`),
-  ];
-  return parts.length > 0 ? parts.join(", ") : null;
 }

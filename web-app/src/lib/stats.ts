@@ -11,31 +11,66 @@ export interface MediaStats {
   readonly framesDecoded: number;
   /** Bits per second since the last summary; 0 in the first. */
   readonly bitsPerSecond: number;
+  /** The share of packets that were lost since the last summary, 0 to 1. */
+  readonly loss: number;
+  /** Of the picture, or of the sound if there is no picture; ms. */
+  readonly jitter: number;
+  /** To the other end and back, ms; null until it was measured. */
+  readonly roundTrip: number | null;
+  /** Of the picture, or of the sound if there is no picture: "VP8"; null until it is known. */
+  readonly codec: string | null;
+  /** How long the picture stood still since the last summary, ms. */
+  readonly frozen: number;
   readonly hasVideo: boolean;
   readonly hasAudio: boolean;
   /** There is a picture, or sound if there is no picture to come. */
   readonly playing: boolean;
+  /** Counted from the beginning, for the next summary. */
+  readonly counted: Counted;
 }
 
-/** The fields of `inbound-rtp` that are read here; all but the first are absent at times. */
-interface Inbound {
+interface Counted {
+  readonly packets: number;
+  readonly lost: number;
+  /** Ms. */
+  readonly frozen: number;
+}
+
+/** The fields of a report's entries that are read here; all but the first two are absent at times. */
+interface Entry {
   readonly type: string;
   readonly timestamp: number;
   readonly kind?: string;
   readonly bytesReceived?: number;
+  readonly packetsReceived?: number;
+  readonly packetsLost?: number;
+  readonly jitter?: number;
   readonly frameWidth?: number;
   readonly frameHeight?: number;
   readonly framesPerSecond?: number;
   readonly framesDecoded?: number;
+  readonly totalFreezesDuration?: number;
+  readonly codecId?: string;
+  readonly id?: string;
+  readonly mimeType?: string;
+  readonly nominated?: boolean;
+  readonly currentRoundTripTime?: number;
 }
 
 export function summarise(report: Iterable<unknown>, last: MediaStats | null): MediaStats {
-  const inbound = [...entries(report)].filter(({ type }) => type === "inbound-rtp");
+  const all = [...entries(report)];
+  const inbound = all.filter(({ type }) => type === "inbound-rtp");
   const video = inbound.find(({ kind }) => kind === "video");
   const audio = inbound.find(({ kind }) => kind === "audio");
+  const main = video ?? audio;
   const at = Math.max(last?.at ?? 0, ...inbound.map(({ timestamp }) => timestamp));
-  const bytes = inbound.reduce((sum, { bytesReceived }) => sum + (bytesReceived ?? 0), 0);
+  const bytes = sum(inbound, "bytesReceived");
   const framesDecoded = video?.framesDecoded ?? 0;
+  const counted = {
+    packets: sum(inbound, "packetsReceived"),
+    lost: sum(inbound, "packetsLost"),
+    frozen: Math.round((video?.totalFreezesDuration ?? 0) * 1000),
+  };
   return {
     at,
     bytes,
@@ -44,13 +79,19 @@ export function summarise(report: Iterable<unknown>, last: MediaStats | null): M
     framesPerSecond: Math.round(video?.framesPerSecond ?? 0),
     framesDecoded,
     bitsPerSecond: rate(at, bytes, last),
+    loss: loss(counted, last?.counted),
+    jitter: Math.round((main?.jitter ?? 0) * 1000),
+    roundTrip: roundTrip(all),
+    codec: codec(all, main),
+    frozen: Math.max(0, counted.frozen - (last?.counted.frozen ?? 0)),
     hasVideo: video !== undefined,
     hasAudio: audio !== undefined,
     playing: video ? framesDecoded > 0 : (audio?.bytesReceived ?? 0) > 0,
+    counted,
   };
 }
 
-/** Bits per second; steps of less than half a second say nothing and keep the last figure. */
+/** Bits per second; steps of less than a tenth of a second say nothing and keep the last figure. */
 function rate(at: number, bytes: number, last: MediaStats | null): number {
   if (!last || last.at === 0) return 0;
   const seconds = (at - last.at) / 1000;
@@ -58,9 +99,37 @@ function rate(at: number, bytes: number, last: MediaStats | null): number {
   return Math.max(0, Math.round(((bytes - last.bytes) * 8) / seconds));
 }
 
+/** What comes late, or twice, may take back what counted as lost. */
+function loss(now: Counted, before: Counted | undefined): number {
+  const lost = now.lost - (before?.lost ?? 0);
+  const due = lost + now.packets - (before?.packets ?? 0);
+  return due > 0 ? Math.min(1, Math.max(0, lost / due)) : 0;
+}
+
+function roundTrip(all: readonly Entry[]): number | null {
+  const pair = all.find(
+    (entry) => entry.type === "candidate-pair" && entry.nominated && entry.currentRoundTripTime,
+  );
+  return pair?.currentRoundTripTime === undefined
+    ? null
+    : Math.round(pair.currentRoundTripTime * 1000);
+}
+
+function codec(all: readonly Entry[], main: Entry | undefined): string | null {
+  const used = all.find(({ type, id }) => type === "codec" && id === main?.codecId);
+  return used?.mimeType?.split("/")[1] ?? null;
+}
+
+function sum(
+  inbound: readonly Entry[],
+  field: "bytesReceived" | "packetsReceived" | "packetsLost",
+): number {
+  return inbound.reduce((total, entry) => total + (entry[field] ?? 0), 0);
+}
+
 /** An `RTCStatsReport` iterates over pairs. */
-function* entries(report: Iterable<unknown>): Iterable<Inbound> {
+function* entries(report: Iterable<unknown>): Iterable<Entry> {
   for (const pair of report) {
-    if (Array.isArray(pair)) yield pair[1] as Inbound;
+    if (Array.isArray(pair)) yield pair[1] as Entry;
   }
 }

@@ -3,7 +3,7 @@
 //! Every race has one winner, the input that comes first: a call that is over is unknown to what
 //! comes later.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Hub;
 use crate::accounts::{AccountName, Right};
@@ -196,6 +196,9 @@ impl Hub {
         let OpenCall { call: id, caller, callee, sessions } = open;
         let is_free = |side: &OpenSide| self.calls.of(&side.account).is_none();
         if !is_free(&caller) || !is_free(&callee) {
+            // An account is in one call at most: this one has ended, and that was not written down.
+            let ended = silent(id, &caller.account, &callee.account, EndReason::Disconnected);
+            self.record(Fact::CallEnded(EndedCall { talked: Some(Duration::ZERO), ..ended }));
             return;
         }
         let [caller, callee] = [caller, callee].map(|side| {
@@ -217,6 +220,33 @@ impl Hub {
         }
         if !is_whole {
             self.end_call(now, id, EndReason::Disconnected);
+        }
+        self.end_forbidden_call(now, &accounts[0]);
+    }
+
+    /// Ends an account's call if its callee no longer lets itself be called, or seen, by the caller.
+    pub(super) fn end_forbidden_call(&mut self, now: Instant, account: &AccountName) {
+        let Some((id, call)) = self.calls.of(account) else { return };
+        let (caller, callee) = (&call.caller.account, &call.callee.account);
+        let allows = |right| self.accounts.allow(right, callee, Some(caller));
+        if !allows(Right::See) || !allows(Right::Call) {
+            let reason = match call.accepted {
+                Some(_) => EndReason::Hangup,
+                None => EndReason::Rejected,
+            };
+            self.end_call(now, id, reason);
+        }
+    }
+
+    /// Writes down what rings when the server stops: nobody will answer it any more.
+    pub(super) fn record_ringing(&mut self, now: Instant) {
+        for (id, call) in self.calls.drain() {
+            if call.accepted.is_none() {
+                let (caller, callee) = (&call.caller.account, &call.callee.account);
+                let ended = silent(id, caller, callee, EndReason::Disconnected);
+                let rang = now.duration_since(call.rang);
+                self.record(Fact::CallEnded(EndedCall { rang, ..ended }));
+            }
         }
     }
 
@@ -367,12 +397,12 @@ impl Hub {
         }
         if self.calls.of(to).is_some() {
             let call = self.rng.call_id();
-            self.record(missed(call, from, to, EndReason::Busy));
+            self.record(Fact::CallEnded(silent(call, from, to, EndReason::Busy)));
             return Err(Refusal::Busy(to.clone()));
         }
         if self.peers.callable(to).is_empty() {
             let call = self.rng.call_id();
-            self.record(missed(call, from, to, EndReason::Disconnected));
+            self.record(Fact::CallEnded(silent(call, from, to, EndReason::Disconnected)));
             return Err(Refusal::NotCallable(to.clone()));
         }
         Ok(())
@@ -437,14 +467,13 @@ impl Hub {
     }
 }
 
-/// A call that could not even ring.
-fn missed(call: CallId, caller: &AccountName, callee: &AccountName, reason: EndReason) -> Fact {
-    Fact::CallEnded(EndedCall {
-        call,
-        caller: caller.clone(),
-        callee: callee.clone(),
-        rang: std::time::Duration::ZERO,
-        talked: None,
-        reason,
-    })
+/// A call in which nobody said a word, and that rang for no time.
+fn silent(
+    call: CallId,
+    caller: &AccountName,
+    callee: &AccountName,
+    reason: EndReason,
+) -> EndedCall {
+    let (caller, callee) = (caller.clone(), callee.clone());
+    EndedCall { call, caller, callee, rang: Duration::ZERO, talked: None, reason }
 }

@@ -149,7 +149,9 @@ impl Hub {
         let kind = account.kind;
         let is_other_kind = self.accounts.account(&name).is_some_and(|old| old.kind != kind);
         let before = self.audience(&name);
+        let saw = is_other_kind.then(|| self.seen_accounts(&name));
         self.accounts.insert(account);
+        self.end_forbidden_call(now, &name);
         let after = self.audience(&name);
         for conn in before.iter().filter(|conn| !after.contains(conn)) {
             self.hide(&name, *conn);
@@ -157,8 +159,8 @@ impl Hub {
         for conn in after.iter().filter(|conn| !before.contains(conn)) {
             self.reveal(&name, *conn);
         }
-        if is_other_kind {
-            self.show_all(&name);
+        if let Some(saw) = saw {
+            self.show_all(&name, &saw);
         }
         self.end_forbidden();
         self.publish(&name);
@@ -195,11 +197,12 @@ impl Hub {
         }
     }
 
-    /// Nobody hears that the others leave: they all do.
-    pub(super) fn stop(&mut self) {
+    /// Nobody hears that the others leave: they all do. What was accepted may go on after a start;
+    /// what rings does not.
+    pub(super) fn stop(&mut self, now: Instant) {
         self.stopping = true;
+        self.record_ringing(now);
         self.sessions.clear();
-        self.calls.clear();
         self.timers.clear();
         let newcomers = std::mem::take(&mut self.newcomers).into_keys();
         for conn in self.peers.drain().into_iter().chain(newcomers) {
@@ -338,12 +341,25 @@ impl Hub {
         }
     }
 
-    /// An admin sees more than a user: the account itself hears whom it sees now.
-    fn show_all(&mut self, name: &AccountName) {
+    /// An admin sees more than a user: the account itself hears whom it sees now, and of which peers.
+    fn show_all(&mut self, name: &AccountName, saw: &[AccountName]) {
+        let sees = self.seen_accounts(name);
+        for conn in self.peers.of(name) {
+            for lost in saw.iter().filter(|other| !sees.contains(other)) {
+                self.show_peers(lost, conn, false);
+            }
+            for new in sees.iter().filter(|other| !saw.contains(other)) {
+                self.show_peers(new, conn, true);
+            }
+        }
         for conn in self.peers.callable(name) {
             let accounts = self.seen_by(conn);
             self.notify(conn, Notice::Accounts(accounts));
         }
+    }
+
+    fn seen_accounts(&self, name: &AccountName) -> Vec<AccountName> {
+        self.presence(Some(name)).into_iter().map(|seen| seen.name).collect()
     }
 
     fn show_peers(&mut self, name: &AccountName, listener: ConnId, shown: bool) {

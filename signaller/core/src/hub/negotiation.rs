@@ -28,7 +28,10 @@ impl Hub {
         let Some((other, to)) = self.peers.find(peer) else {
             return Err(Refusal::NoSuchPeer(peer.clone()));
         };
-        let joint = self.call_between(from.account(), to.account());
+        let joint = match to.status.is(Role::Producer) {
+            true => self.call_carried_by(to, from),
+            false => self.call_carried_by(from, to),
+        };
         if joint.is_none() && !self.sees(asker, to.account()) {
             return Err(Refusal::NoSuchPeer(peer.clone()));
         }
@@ -161,14 +164,10 @@ impl Hub {
         }
     }
 
-    fn call_between(
-        &self,
-        one: Option<&AccountName>,
-        other: Option<&AccountName>,
-    ) -> Option<CallId> {
-        let (one, other) = (one?, other?);
-        let (id, call) = self.calls.of(one)?;
-        call.joins(one, other).then_some(id)
+    /// The call between the accounts of two peers, if the first one was attached to it.
+    fn call_carried_by(&self, producer: &Peer, consumer: &Peer) -> Option<CallId> {
+        let (id, call) = self.calls.of(producer.account()?)?;
+        call.carries(&producer.id, producer.account()?, consumer.account()?).then_some(id)
     }
 
     fn check_session_count(&self, from: &Peer, to: &Peer, other: ConnId) -> Result<(), Refusal> {

@@ -17,6 +17,8 @@ pub struct Overview {
 /// A connected peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerView {
+    /// Its connection.
+    pub conn: ConnId,
     /// Its id.
     pub peer: PeerId,
     /// Whose it is; `None` for a guest's.
@@ -54,7 +56,8 @@ pub struct EndView {
 impl Hub {
     /// Who is connected, and who watches whom.
     pub fn overview(&self) -> Overview {
-        let peers = self.peers.iter().map(|peer| PeerView {
+        let peers = self.peers.iter().map(|(conn, peer)| PeerView {
+            conn,
             peer: peer.id.clone(),
             account: peer.account().cloned(),
             credential: peer.identity.credential,

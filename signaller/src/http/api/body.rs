@@ -1,6 +1,6 @@
 //! What requests bring along, read or refused: a JSON body, a query, one part of the path.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
@@ -86,6 +86,15 @@ impl Part {
     /// As a number; what is none is nothing's.
     pub(super) fn number(&self) -> Option<i64> {
         self.0.parse().ok()
+    }
+}
+
+impl Time {
+    /// Of a moment that was, by today's clock: it may have been set since.
+    pub(super) fn of(moment: Instant) -> Self {
+        let time = SystemTime::now().checked_sub(moment.elapsed()).unwrap_or(UNIX_EPOCH);
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { millis: i64::try_from(since.as_millis()).unwrap_or(i64::MAX) }
     }
 }
 

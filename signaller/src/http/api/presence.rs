@@ -1,17 +1,21 @@
 //! Who is there: for everybody with a login, and in full for admins.
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use intercom_protocol::intercom as wire;
 use serde::Serialize;
 use signaller_core::{
-    AccountName, AccountStatus, EndView, Kind, Overview, PeerId, PeerView, Role, Seen, SessionView,
+    AccountName, AccountStatus, EndView, Kind, PeerId, PeerView, Role, Seen, SessionView,
 };
 
 use super::asker::{Admin, Asker};
-use super::body::Part;
+use super::body::{Part, Time};
 use super::{Api, Refused};
+use crate::hub_task::Connected;
+use crate::link::Way;
 use crate::store::{Action, Event};
 
 /// As `accounts` of intercom.v1 has it.
@@ -35,6 +39,11 @@ struct Connection {
     credential: Option<i64>,
     roles: Vec<&'static str>,
     away: bool,
+    /// What is known of its newest socket; all null if there was none since the server was started.
+    remote: Option<IpAddr>,
+    since: Option<Time>,
+    transport: Option<&'static str>,
+    protocol: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -65,7 +74,7 @@ pub(super) async fn connections(
     State(api): State<Api>,
     _: Admin,
 ) -> Result<Json<Connections>, Refused> {
-    let Overview { peers, sessions } = api.hub.overview().await?;
+    let (peers, sessions) = api.hub.overview().await?;
     Ok(Json(Connections {
         connections: peers.into_iter().map(Connection::from).collect(),
         sessions: sessions.into_iter().map(Session::from).collect(),
@@ -102,14 +111,19 @@ fn account(seen: Seen) -> wire::Account<'static> {
     }
 }
 
-impl From<PeerView> for Connection {
-    fn from(view: PeerView) -> Self {
+impl From<Connected> for Connection {
+    fn from(Connected { peer, way }: Connected) -> Self {
+        let PeerView { peer, account, credential, roles, is_away, .. } = peer;
         Self {
-            peer_id: view.peer.to_string(),
-            account: name(view.account.as_ref()),
-            credential: view.credential.map(|credential| credential.0),
-            roles: view.roles.into_iter().map(role).collect(),
-            away: view.is_away,
+            peer_id: peer.to_string(),
+            account: name(account.as_ref()),
+            credential: credential.map(|credential| credential.0),
+            roles: roles.into_iter().map(role).collect(),
+            away: is_away,
+            remote: way.map(|way| way.remote),
+            since: way.map(|way| Time::of(way.since)),
+            transport: way.map(transport),
+            protocol: way.map(protocol),
         }
     }
 }
@@ -133,6 +147,14 @@ impl From<EndView> for End {
 
 fn name(account: Option<&AccountName>) -> Option<String> {
     account.map(ToString::to_string)
+}
+
+fn transport(way: Way) -> &'static str {
+    if way.is_encrypted { "tls" } else { "plain" }
+}
+
+fn protocol(way: Way) -> &'static str {
+    if way.is_extended { wire::SUBPROTOCOL } else { "gst" }
 }
 
 fn role(role: Role) -> &'static str {

@@ -1,0 +1,41 @@
+// The service worker. The page always comes from the server, so it is never an old one; what is
+// kept here is only the page that says that the server cannot be reached.
+
+const CACHE = "away";
+const AWAY = "/away/index.html";
+const KEPT = [AWAY, "/away/away.css", "/away/away.js", "/theme.js", "/icon.svg"];
+
+addEventListener("install", (event) => {
+  skipWaiting();
+  event.waitUntil(keep());
+});
+
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+
+addEventListener("fetch", (event) => {
+  const { mode, method, url } = event.request;
+  if (method !== "GET") return;
+  if (mode === "navigate") event.respondWith(fetch(event.request).catch(() => kept(AWAY)));
+  else if (KEPT.includes(new URL(url).pathname)) {
+    event.respondWith(fetch(event.request).catch(() => kept(url)));
+  }
+});
+
+addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(show());
+});
+
+async function keep() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(KEPT.map((path) => new Request(path, { cache: "no-cache" })));
+}
+
+async function kept(path) {
+  return (await caches.match(path)) ?? Response.error();
+}
+
+async function show() {
+  const [page] = await clients.matchAll({ type: "window" });
+  return page ? page.focus() : clients.openWindow("/");
+}

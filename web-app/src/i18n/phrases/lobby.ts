@@ -1,0 +1,41 @@
+// Who there is, and what one can do with them.
+
+import { phrases } from "../index.ts";
+
+export const lobby = phrases({
+  people: { en: "People", es: "Personas", pt: "Pessoas" },
+  devices: { en: "Devices", es: "Dispositivos", pt: "Dispositivos" },
+  onAirNow: { en: "On air · {status}", es: "En el aire · {status}", pt: "No ar · {status}" },
+  available: { en: "Available", es: "Disponible", pt: "Disponível" },
+  busy: { en: "In a call", es: "En una llamada", pt: "Em chamada" },
+  offline: { en: "Offline", es: "Sin conexión", pt: "Off-line" },
+  online: { en: "Online", es: "En línea", pt: "On-line" },
+  call: { en: "Call", es: "Llamar", pt: "Ligar" },
+  callWhom: { en: "Call {name}", es: "Llamar a {name}", pt: "Ligar para {name}" },
+  asking: {
+    en: "Asking who is there…",
+    es: "Consultando quién está…",
+    pt: "Verificando quem está…",
+  },
+  nobody: { en: "Nobody here yet", es: "Todavía no hay nadie", pt: "Ninguém por aqui ainda" },
+  nobodyAdvice: {
+    en: "People and devices that have an account on this server, and let you see them, appear here.",
+    es: "Aquí aparecen las personas y los dispositivos con cuenta en este servidor que te permiten verlos.",
+    pt: "Aqui aparecem as pessoas e os dispositivos com conta neste servidor que permitem que você os veja.",
+  },
+  larger: { en: "Enlarge {name}", es: "Ampliar {name}", pt: "Ampliar {name}" },
+  smaller: { en: "All side by side again", es: "Volver a la cuadrícula", pt: "Voltar à grade" },
+  missed: {
+    en: "Missed call from {name}",
+    es: "Llamada perdida de {name}",
+    pt: "Chamada perdida de {name}",
+  },
+  callBack: { en: "Call back", es: "Devolver la llamada", pt: "Retornar" },
+  notify: {
+    en: "Be told of calls while this page is in the background",
+    es: "Recibir avisos de llamadas cuando esta página esté en segundo plano",
+    pt: "Receber avisos de chamadas com esta página em segundo plano",
+  },
+  notifyYes: { en: "Allow", es: "Permitir", pt: "Permitir" },
+  notifyNo: { en: "Not now", es: "Ahora no", pt: "Agora não" },
+});

@@ -1,0 +1,75 @@
+// Calls that are over, as one looks back at them. Pure.
+
+import type { PastCall } from "./history.ts";
+
+export type Outcome =
+  | "incoming"
+  | "outgoing"
+  | "missed"
+  | "refused"
+  | "notReached"
+  | "busy"
+  | "cancelled"
+  | "elsewhere"
+  | "failed";
+
+export interface Day {
+  /** When the latest of its calls began, ms since the epoch. */
+  readonly began: number;
+  /** The latest first. */
+  readonly calls: readonly PastCall[];
+}
+
+export function directionOf({ caller }: PastCall, own: string): "incoming" | "outgoing" {
+  return caller === own ? "outgoing" : "incoming";
+}
+
+/** What became of a call of the account `own`. */
+export function outcome(call: PastCall, own: string): Outcome {
+  const direction = directionOf(call, own);
+  if (call.talkedMs !== null) return direction;
+  return direction === "outgoing" ? unanswered(call) : unattended(call);
+}
+
+/** The latest day first, as the calls come; days are those of this place. */
+export function byDay(calls: readonly PastCall[]): Day[] {
+  const days: { began: number; calls: PastCall[] }[] = [];
+  for (const call of calls) {
+    const last = days.at(-1);
+    if (last && isSameDay(last.began, call.began)) last.calls.push(call);
+    else days.push({ began: call.began, calls: [call] });
+  }
+  return days;
+}
+
+function unanswered({ reason }: PastCall): Outcome {
+  switch (reason) {
+    case "rejected":
+      return "refused";
+    case "busy":
+      return "busy";
+    case "cancelled":
+    case "hangup":
+      return "cancelled";
+    case "noAnswer":
+      return "notReached";
+    default:
+      return "failed";
+  }
+}
+
+/** As the server counts what was missed. */
+function unattended({ reason }: PastCall): Outcome {
+  switch (reason) {
+    case "rejected":
+      return "refused";
+    case "answeredElsewhere":
+      return "elsewhere";
+    default:
+      return "missed";
+  }
+}
+
+function isSameDay(a: number, b: number): boolean {
+  return new Date(a).toDateString() === new Date(b).toDateString();
+}

@@ -1,0 +1,39 @@
+// Starts a media element under the browser's rules for sound.
+
+/**
+ * Plays what the element has got. False: the browser wants a tap before it lets anything be heard;
+ * the picture plays meanwhile, without sound.
+ */
+export async function play(element: HTMLMediaElement): Promise<boolean> {
+  try {
+    await element.play();
+    return true;
+  } catch (error) {
+    // Anything else: another stream took its place, or the element is gone.
+    if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return true;
+    element.muted = true;
+    await element.play().catch(() => undefined);
+    return false;
+  }
+}
+
+/** Fills the screen with an element, or ends that; iPhones can do so with a video only. */
+export async function toggleFullScreen(
+  frame: HTMLElement | undefined,
+  video: HTMLVideoElement | undefined,
+): Promise<void> {
+  if (document.fullscreenElement) return document.exitFullscreen();
+  if (frame?.requestFullscreen) return frame.requestFullscreen();
+  (video as { webkitEnterFullscreen?: () => void } | undefined)?.webkitEnterFullscreen?.();
+}
+
+export function canPictureInPicture(): boolean {
+  return document.pictureInPictureEnabled === true;
+}
+
+/** Shows a video in a small window above all others, or ends that. */
+export async function togglePictureInPicture(video: HTMLVideoElement | undefined): Promise<void> {
+  if (document.pictureInPictureElement) return document.exitPictureInPicture();
+  // Refused before the first frame; then there is nothing to show.
+  await video?.requestPictureInPicture().catch(() => undefined);
+}
