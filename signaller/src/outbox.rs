@@ -162,7 +162,8 @@ impl Line {
         })
     }
 
-    fn close(self, reason: CloseReason) {
+    /// Tells the socket to close.
+    pub(crate) fn close(self, reason: CloseReason) {
         let _ = self.close.send(reason); // it may be closing by itself
     }
 }

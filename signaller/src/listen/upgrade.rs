@@ -1,14 +1,17 @@
 //! From an HTTP request to a served WebSocket (RFC 6455, 4.2).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use intercom_protocol::intercom::SUBPROTOCOL;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -112,17 +115,26 @@ impl Upgrades {
         Ok(switching(accept, is_extended))
     }
 
-    async fn serve(self, upgrade: hyper::upgrade::OnUpgrade, entrance: Entrance, _seat: Seat) {
-        let socket = match upgrade.await {
-            Ok(socket) => TokioIo::new(socket),
-            Err(error) => {
-                debug!(%error, "gone during the upgrade");
-                return;
-            }
-        };
+    async fn serve(self, upgrade: OnUpgrade, entrance: Entrance, _seat: Seat) {
+        let Some(socket) = upgraded(upgrade, self.timing.write).await else { return };
         let config = Some(conn::config());
         let socket = WebSocketStream::from_raw_socket(socket, Role::Server, config).await;
         conn::run(socket, entrance, &self.hub, self.timing).await;
+    }
+}
+
+/// The socket, once the peer's system has taken our answer; `None` if it does not within that time.
+async fn upgraded(upgrade: OnUpgrade, patience: Duration) -> Option<TokioIo<Upgraded>> {
+    match timeout(patience, upgrade).await {
+        Ok(Ok(socket)) => Some(TokioIo::new(socket)),
+        Ok(Err(error)) => {
+            debug!(%error, "gone during the upgrade");
+            None
+        }
+        Err(_) => {
+            debug!("dropped: it does not take the answer to its upgrade");
+            None
+        }
     }
 }
 
@@ -175,4 +187,34 @@ fn switching(accept: HeaderValue, is_extended: bool) -> Response<Body> {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::convert::Infallible;
+
+    use hyper::service::service_fn;
+    use tokio::io::{AsyncWriteExt, duplex};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// It would keep its seat for as long as it likes.
+    #[tokio::test]
+    async fn who_does_not_take_the_answer_is_not_waited_for() {
+        // Shorter than the answer.
+        let (ours, mut theirs) = duplex(32);
+        let (upgrades, mut begun) = mpsc::unbounded_channel();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            upgrades.send(hyper::upgrade::on(&mut request)).unwrap();
+            async { Ok::<_, Infallible>(switching(HeaderValue::from_static("x"), true)) }
+        });
+        let http = hyper::server::conn::http1::Builder::new();
+        tokio::spawn(http.serve_connection(TokioIo::new(ours), service).with_upgrades());
+        let head = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        theirs.write_all(head).await.unwrap();
+        let upgrade = upgraded(begun.recv().await.unwrap(), Duration::from_millis(50));
+        assert!(timeout(Duration::from_secs(10), upgrade).await.unwrap().is_none());
+    }
 }
