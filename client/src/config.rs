@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 use serde_json::value::RawValue;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use crate::error::PermanentError;
 use crate::ids::PeerId;
@@ -194,16 +194,21 @@ impl FromStr for ServerUri {
     type Err = PermanentError;
 
     fn from_str(text: &str) -> Result<Self, PermanentError> {
-        let bad = |reason: &str| PermanentError::BadUri { uri: text.into(), reason: reason.into() };
-        let mut url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-        if !matches!(url.scheme(), "ws" | "wss") {
-            return Err(bad("it must begin with wss:// or ws://"));
-        }
+        let bad = |uri: &str, reason: &str| PermanentError::BadUri {
+            uri: uri.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let mut url = Url::parse(text).map_err(|error| bad(text, &error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {
             // Not repeated in the message: it may hold a password.
-            let uri = "with user name".to_owned();
-            let reason = "user name and password have no place in it".to_owned();
-            return Err(PermanentError::BadUri { uri, reason });
+            return Err(bad("with user name", "user name and password have no place in it"));
+        }
+        // The rest may carry a token.
+        let shown =
+            if url.has_host() { url[..Position::BeforePath].to_owned() } else { text.to_owned() };
+        let bad = |reason: &str| bad(&shown, reason);
+        if !matches!(url.scheme(), "ws" | "wss") {
+            return Err(bad("it must begin with wss:// or ws://"));
         }
         url.set_fragment(None);
         let host = url.host().ok_or_else(|| bad("it names no host"))?.to_owned();
@@ -254,8 +259,11 @@ mod tests {
 
     #[test]
     fn neither_password_nor_token_is_ever_printed() {
-        let error = "wss://me:secret@host".parse::<ServerUri>().unwrap_err();
-        assert!(!error.to_string().contains("secret"));
+        for text in ["wss://me:secret@host", "x://me:secret@host", "https://host/t/secret?a=secret"]
+        {
+            let error = text.parse::<ServerUri>().unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
         let uri: ServerUri = "wss://host/t/secret?ticket=secret".parse().unwrap();
         assert!(!format!("{uri} {uri:?}").contains("secret"));
     }

@@ -3,10 +3,9 @@
 //! Waits for the store, so that the hub never has to. What is shown is never logged, and a refusal
 //! tells no more than whoever asks knows already.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use intercom_protocol::intercom::{Password, Proof, Registration as Register, Resume as Token};
@@ -20,6 +19,7 @@ use crate::dialect::{Hello, IceServers, Me, hello, refused, resumed};
 use crate::hub_task::{HubHandle, Membership};
 use crate::ice::Ice;
 use crate::link::Way;
+use crate::place::{Crowd, Place, Share};
 use crate::store::{
     AccountError, Actor, Broken, Credential, CredentialError, Instance, LoginError, RegisterError,
     Registration, Resume, ResumeId, Store,
@@ -36,7 +36,7 @@ pub(crate) struct Gate {
     store: Store,
     ice: Ice,
     registration: Registration,
-    strangers: Mutex<HashMap<IpAddr, usize>>,
+    strangers: Crowd,
     failed_logins: AtomicU64,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Visitor {
     proven: Proven,
     instance: Option<String>,
     way: Way,
-    _place: Option<Place>,
+    _share: Option<Share>,
 }
 
 /// Somebody who has.
@@ -87,13 +87,6 @@ pub(crate) enum Admitted {
     Back { membership: Box<Membership>, me: Me, heard: u64, words: String },
 }
 
-/// One of the strangers of an address; free again when dropped.
-#[derive(Debug)]
-struct Place {
-    gate: Arc<Gate>,
-    remote: IpAddr,
-}
-
 impl From<Credential> for Login {
     fn from(Credential { id, account, kind }: Credential) -> Self {
         Self { account, kind, credential: Some(id) }
@@ -102,7 +95,7 @@ impl From<Credential> for Login {
 
 impl Gate {
     pub(crate) fn new(store: Store, ice: Ice, registration: Registration) -> Arc<Self> {
-        let strangers = Mutex::default();
+        let strangers = Crowd::default();
         Arc::new(Self { store, ice, registration, strangers, failed_logins: AtomicU64::new(0) })
     }
 
@@ -192,26 +185,12 @@ impl Gate {
         credentials: Credentials,
         way: Way,
     ) -> Option<Visitor> {
-        let place = match proven {
-            Proven::Nobody => Some(self.place(way.remote)?),
+        let share = match proven {
+            Proven::Nobody => Some(self.strangers.join(Place::of(way.remote), STRANGERS)?),
             Proven::Guest(_) | Proven::Account(_) => None,
         };
         let Credentials { instance, .. } = credentials;
-        Some(Visitor { gate: Arc::clone(self), proven, instance, way, _place: place })
-    }
-
-    fn place(self: &Arc<Self>, remote: IpAddr) -> Option<Place> {
-        let mut strangers = self.strangers();
-        let count = strangers.entry(remote).or_default();
-        if *count >= STRANGERS {
-            return None;
-        }
-        *count += 1;
-        Some(Place { gate: Arc::clone(self), remote })
-    }
-
-    fn strangers(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+        Some(Visitor { gate: Arc::clone(self), proven, instance, way, _share: share })
     }
 
     async fn peer_id(
@@ -341,18 +320,6 @@ pub(crate) fn returning(known: Resume) -> Identity {
     Identity { account, access: Access::Full, peer: Some(peer), credential, calls, resumes: true }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut strangers = self.gate.strangers();
-        if let Some(count) = strangers.get_mut(&self.remote) {
-            *count -= 1;
-            if *count == 0 {
-                strangers.remove(&self.remote);
-            }
-        }
-    }
-}
-
 impl NotAdmitted {
     fn new(code: &'static str, words: impl Into<String>) -> Self {
         Self { code, words: words.into(), retry_after: None }
@@ -421,5 +388,31 @@ impl From<Broken> for NotAdmitted {
     fn from(broken: Broken) -> Self {
         error!(%broken, "the store does not work");
         Self::new("unavailable", "the server cannot look up accounts now; try again later")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::link::{Link, Side};
+
+    #[tokio::test]
+    async fn strangers_of_one_ipv6_network_are_strangers_of_one_machine() {
+        let data = TempDir::new().unwrap();
+        let store = Store::open(data.path()).await.unwrap();
+        let gate = Gate::new(store, Ice::default(), Registration::default());
+        let visit = |network, host| {
+            let address = ([0xfd00, 0, 0, network, 0, 0, 0, host], 1).into();
+            let way = Link::new(Side::Tls, address, address).way(true);
+            gate.visitor(Proven::Nobody, Credentials::default(), way)
+        };
+        let visitors: Vec<_> = (0..8).map(|host| visit(1, host)).collect();
+        assert!(visitors.iter().all(Option::is_some) && visit(1, 8).is_none());
+        assert!(visit(2, 8).is_some());
+        drop(visitors);
+        assert!(visit(1, 8).is_some());
     }
 }

@@ -462,7 +462,11 @@ impl HubTask {
         way: Way,
     ) -> Option<(ConnId, Back)> {
         let conn = *self.resumes.get(&resume)?;
-        let connection = self.connections.get_mut(&conn)?;
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            // It left with the end of the server, as whoever comes now does.
+            line.close(CloseReason::Stopping);
+            return Some((conn, Back { heard: 0, reset: false, restarted: false }));
+        };
         connection.number = number;
         connection.is_fresh = true;
         connection.way = Some(way);
@@ -554,10 +558,7 @@ impl HubTask {
                 log(conn, &notice);
                 let Some(connection) = self.connections.get_mut(&conn) else { return };
                 match connection.outbox.put(notice, tag) {
-                    Err(Full::Overflowed) => {
-                        self.overflowed += 1;
-                        failed.push(Input::Overflowed { conn });
-                    }
+                    Err(Full::Overflowed) => failed.push(Input::Overflowed { conn }),
                     Err(Full::Gone) if connection.resume.is_none() => {
                         failed.push(Input::Disconnected { conn });
                     }
@@ -577,6 +578,7 @@ impl HubTask {
                 }
             }
             Output::Close { conn, reason } => {
+                self.overflowed += u64::from(reason == CloseReason::TooSlow);
                 if let Some(outbox) = self.unseat(conn) {
                     outbox.close(reason);
                 }
@@ -618,5 +620,46 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use signaller_core::{Access, Role, Status};
+
+    use super::*;
+    use crate::link::{Link, Side};
+    use crate::outbox::Letter;
+
+    async fn guest(hub: &HubHandle) -> Membership {
+        let address = ([127, 0, 0, 1], 1).into();
+        let way = Link::new(Side::Plain, address, address).way(false);
+        hub.connect(Identity::guest(Access::Full), None, way).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_counted_once_however_much_it_misses() {
+        let hub = spawn(Limits::default(), Begin::default(), Box::new(drop));
+        let ask = async |of: &Membership, request| {
+            hub.request(of.socket, Some(request), None).await.unwrap();
+        };
+        let (mut door, deaf) = (guest(&hub).await, guest(&hub).await);
+        let Some(Letter::Notice(welcome, _)) = door.inbox.next().await else { panic!() };
+        let Notice::Welcome { peer } = &*welcome else { panic!("{welcome:?}") };
+        let status = Status { roles: vec![Role::Producer], meta: None };
+        ask(&door, Request::SetStatus(status)).await;
+        for _ in 0..3 {
+            ask(&deaf, Request::StartSession { peer: peer.clone(), offer: None }).await;
+        }
+        // With its welcome and its sessions, all that it can leave unread.
+        for _ in 4..1024 {
+            ask(&deaf, Request::ListProducers).await;
+        }
+        let counts = hub.count().await.unwrap();
+        assert_eq!((counts.peers, counts.sessions, counts.overflowed), (2, 3, 0));
+        hub.left(door.socket).await;
+        let counts = hub.count().await.unwrap();
+        assert_eq!((counts.peers, counts.overflowed), (0, 1));
     }
 }

@@ -173,7 +173,8 @@ impl Line {
         Ok(())
     }
 
-    fn close(self, reason: CloseReason) {
+    /// Tells the socket to close.
+    pub(crate) fn close(self, reason: CloseReason) {
         let _ = self.close.send(reason); // it may be closing by itself
     }
 }

@@ -357,6 +357,30 @@ async fn a_call_outlives_the_server() {
 }
 
 #[tokio::test]
+async fn who_comes_back_while_the_server_stops_is_told_to_come_again() {
+    let server = open_house().await;
+    let mut ann = new_account(&server, "ann").await;
+    // Open already: nobody listens any more when it says hello.
+    let mut newer = socket(&server).await;
+    let resume = json!({"resume": {"resumeToken": ann.resume_token, "received": ann.received}});
+    let Stranger { server: first, data } = server;
+    let returns = async {
+        assert_eq!(ann.client.closed().await.0, 1001);
+        newer.send(&json!({"type": "hello", "resume": resume["resume"]})).await;
+        match newer.next_raw().await {
+            Some(Message::Close(Some(frame))) => assert_eq!(u16::from(frame.code), 1001),
+            other => panic!("{other:?}"),
+        }
+    };
+    tokio::join!(first.stop(), returns);
+    let mut config: Config = common::config(&data);
+    config.anonymous = Level::Deny;
+    let server = Stranger { server: Server::start(config).await.unwrap(), data };
+    let resumed = hello(&mut socket(&server).await, resume).await;
+    assert_eq!((&resumed["type"], &resumed["restarted"]), (&json!("resumed"), &json!(true)));
+}
+
+#[tokio::test]
 async fn a_new_beginning_that_was_not_heard_of_is_one_still() {
     let server = open_house().await;
     let mut ann = new_account(&server, "ann").await;

@@ -75,7 +75,13 @@ impl Pipeline {
         });
         let element = gst::ElementFactory::make(factory).build().unwrap();
         for (name, value) in properties {
-            element.set_property_from_str(name, value);
+            match name.strip_prefix("signaller::") {
+                Some(name) => {
+                    let signaller = element.property::<glib::Object>("signaller");
+                    signaller.set_property_from_str(name, value);
+                }
+                None => element.set_property_from_str(name, value),
+            }
         }
         let pipeline = gst::Pipeline::new();
         pipeline.add(&element).unwrap();
@@ -92,6 +98,16 @@ impl Pipeline {
     /// The element.
     pub fn element(&self) -> &gst::Element {
         &self.element
+    }
+
+    /// The pipeline around it.
+    pub fn pipeline(&self) -> &gst::Pipeline {
+        &self.pipeline
+    }
+
+    /// Stops it as an application does that ends.
+    pub fn stop(&self) {
+        self.pipeline.set_state(gst::State::Null).unwrap();
     }
 
     /// The signaller inside it.

@@ -12,6 +12,7 @@ use crate::{Program, target_dir};
 /// What `GST_PLUGIN_PATH` names, as cargo built it beside the tests.
 pub struct Plugins {
     dir: TempDir,
+    ca: Option<PathBuf>,
 }
 
 impl Plugins {
@@ -31,7 +32,12 @@ impl Plugins {
             let built = newest(&target_dir().join("deps"), name);
             symlink(built, dir.path().join(format!("{name}.so"))).unwrap();
         }
-        Self { dir }
+        Self { dir, ca: None }
+    }
+
+    /// Sets `INTERCOM_CA` for what is started from here on.
+    pub fn trust(&mut self, ca: &Path) {
+        self.ca = Some(ca.to_owned());
     }
 
     /// The folder.
@@ -54,7 +60,8 @@ impl Plugins {
         let mut command = Command::new(program);
         command
             .env("GST_PLUGIN_PATH", self.path())
-            .env("GST_REGISTRY", self.path().join("registry.bin"));
+            .env("GST_REGISTRY", self.path().join("registry.bin"))
+            .envs(self.ca.iter().map(|ca| ("INTERCOM_CA", ca)));
         command
     }
 }

@@ -5,8 +5,10 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use intercom_tests::{Plugins, Program, Signaller};
+use intercom_tests::{PATIENCE, Plugins, Program, Signaller};
 
 const README: &str = include_str!("../../gst-plugins/README.md");
 
@@ -16,6 +18,38 @@ const PLAYBIN: &str = "playbin3 video-sink='fakesink name=seen silent=false' \
 
 /// How many frames, and how many packets of sound, count as flowing.
 const ENOUGH: usize = 30;
+
+#[test]
+fn our_own_elements() {
+    picture_and_sound_flow("Our own elements");
+}
+
+#[test]
+fn a_recording_ends_properly() {
+    let stage = Stage::enter();
+    let (_producer, mut recorder) = stage.play("A recording");
+    let file = stage.plugins.path().join("door.mkv");
+    let deadline = Instant::now() + PATIENCE;
+    while file.metadata().map_or(0, |file| file.len()) < 50_000 {
+        assert!(Instant::now() < deadline, "nothing is recorded");
+        sleep(Duration::from_millis(50));
+    }
+    recorder.signal("INT");
+    recorder.expect("Got EOS");
+    assert!(recorder.wait().success());
+    let found = Command::new("gst-discoverer-1.0").arg(file).output().unwrap();
+    assert!(text(&found).contains("VP8") && text(&found).contains("Seekable: yes"), "{found:?}");
+}
+
+#[test]
+fn playbin3_finds_a_producer_by_its_name() {
+    let mut stage = Stage::enter();
+    stage.plugins.trust(&stage.signaller.ca());
+    let _producer = stage.produce(&lines("A recording")[0]);
+    for line in lines("A name for playbin3") {
+        expect_flow(&mut stage.launch(&line), "seen");
+    }
+}
 
 #[test]
 fn picture() {
@@ -81,6 +115,9 @@ fn a_server_under_another_ca_is_refused() {
 #[test]
 fn every_line_of_the_page_is_run_here() {
     let sections = [
+        "Our own elements",
+        "A recording",
+        "A name for playbin3",
         "Picture",
         "Picture and sound",
         "Camera and microphone",
@@ -101,6 +138,8 @@ fn nothing_is_missing() {
         assert!(linked.status.success() && !text(&linked).contains("not found"), "{linked:?}");
     }
     for (element, file) in [
+        ("intercomsink", "libgstintercom.so"),
+        ("intercomsrc", "libgstintercom.so"),
         ("webrtcsink", "libgstintercom.so"),
         ("webrtcsrc", "libgstintercom.so"),
         ("rtpgccbwe", "libgstrsrtp.so"),
@@ -155,6 +194,7 @@ impl Stage {
             ("127.0.0.1:8443", format!("127.0.0.1:{port}").as_str()),
             ("door.local:8443", &format!("localhost:{port}")),
             ("cafile=ca.pem", &format!("cafile={}", self.signaller.ca().display())),
+            ("location=door.mkv", &format!("location={}/door.mkv", self.plugins.path().display())),
             ("webrtcsink ", "webrtcsink stun-server=NULL "),
             ("webrtcsrc ", "webrtcsrc stun-server=NULL "),
             ("alsasrc device=sysdefault:CARD=Device", "audiotestsrc is-live=true"),

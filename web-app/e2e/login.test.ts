@@ -198,7 +198,7 @@ test("whoever has an invitation makes an account, on a phone in the dark", async
   await make.click();
   await page.getByText("Connected", { exact: true }).waitFor();
   await page.getByText("carol", { exact: true }).waitFor();
-  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("On air");
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("People and devices");
   expect(await faults(page)).toEqual([]);
 });
 

@@ -61,7 +61,6 @@ describe("the state", () => {
       { type: "watchStopped", key },
       { type: "watchChanged", key, target, status: live },
       { type: "viewersChanged", viewers: 2 },
-      { type: "inputChanged", input: "camera", to: "paused" },
     );
     expect(state.watches).toEqual([]);
     expect(state.quality).toEqual({});

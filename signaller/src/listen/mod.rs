@@ -10,13 +10,12 @@ pub(crate) mod bind;
 pub(crate) mod tls;
 pub(crate) mod upgrade;
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -33,6 +32,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, error, warn};
 
 use crate::link::{Link, Side};
+use crate::place::{Crowd, Place, Share};
 
 /// For the first byte, for the TLS handshake, and for the head of each request.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const MAX_HEAD_LEN: usize = 16 * 1024;
 /// How many connections may be no WebSockets (yet) at a time.
 const VISITORS: usize = 256;
-/// How many of them may come from one address, so that one machine does not keep all others out.
+/// How many of them may come from one machine, so that one machine does not keep all others out.
 /// Its own is exempt: there may be a proxy.
 const VISITORS_OF_ONE: usize = 64;
 /// How long to leave the queue of the system alone when no more sockets can be had.
@@ -54,7 +54,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 #[derive(Clone, Debug)]
 pub(crate) struct Visits {
     seats: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    by_place: Crowd,
     /// How long one may ask, and then how long it may take its last answer.
     life: Duration,
 }
@@ -62,41 +62,14 @@ pub(crate) struct Visits {
 impl Visits {
     /// One for all listeners together.
     pub(crate) fn new(life: Duration) -> Self {
-        Self { seats: Arc::new(Semaphore::new(VISITORS)), by_address: Arc::default(), life }
+        Self { seats: Arc::new(Semaphore::new(VISITORS)), by_place: Crowd::default(), life }
     }
 
     /// One more from this address; `None` if it has as many as it may.
     fn one_of(&self, remote: IpAddr) -> Option<Share> {
-        let mut by_address = lock(&self.by_address);
-        let count = by_address.entry(remote).or_default();
-        if *count >= VISITORS_OF_ONE && !remote.is_loopback() {
-            return None;
-        }
-        *count += 1;
-        Some(Share { by_address: Arc::clone(&self.by_address), remote })
+        let most = if remote.is_loopback() { VISITORS } else { VISITORS_OF_ONE };
+        self.by_place.join(Place::of(remote), most)
     }
-}
-
-/// One of the connections of an address; free again when dropped.
-struct Share {
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    remote: IpAddr,
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut by_address = lock(&self.by_address);
-        if let Some(count) = by_address.get_mut(&self.remote) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&self.remote);
-            }
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Answers a request.
@@ -259,20 +232,19 @@ mod tests {
     #[test]
     fn one_machine_does_not_keep_all_others_out() {
         let visits = Visits::new(DEADLINE);
-        let [crowd, other] = ["192.168.1.7", "192.168.1.8"].map(|ip| ip.parse().unwrap());
-        let mut shares: Vec<_> = (0..VISITORS_OF_ONE).map(|_| visits.one_of(crowd)).collect();
-        assert!(shares.iter().all(Option::is_some) && visits.one_of(crowd).is_none());
-        assert!(visits.one_of(other).is_some());
+        // IPv6 gives one machine more addresses than anybody can count.
+        let crowd = |host| IpAddr::from([0xfd00, 0, 0, 7, 0, 0, 0, host]);
+        let mut shares: Vec<_> = (1..=64).map(|host| visits.one_of(crowd(host))).collect();
+        assert!(shares.iter().all(Option::is_some) && visits.one_of(crowd(65)).is_none());
+        assert!(visits.one_of([0xfd00, 0, 0, 8, 0, 0, 0, 1].into()).is_some());
         shares.pop();
-        assert!(visits.one_of(crowd).is_some());
-        drop(shares);
-        assert!(lock(&visits.by_address).is_empty());
+        assert!(visits.one_of(crowd(65)).is_some());
     }
 
     #[test]
     fn our_own_machine_may_have_a_proxy() {
         let visits = Visits::new(DEADLINE);
-        let shares = (0..2 * VISITORS_OF_ONE).map(|_| visits.one_of([127, 0, 0, 1].into()));
+        let shares = (0..VISITORS).map(|_| visits.one_of([127, 0, 0, 1].into()));
         assert!(shares.collect::<Vec<_>>().iter().all(Option::is_some));
     }
 }

@@ -1,6 +1,7 @@
 //! From an HTTP request to a served WebSocket (RFC 6455, 4.2).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -10,6 +11,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use intercom_protocol::intercom::SUBPROTOCOL;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -111,7 +113,7 @@ impl Upgrades {
         let upgrade = hyper::upgrade::on(request);
         let (hub, timing) = (self.hub.clone(), self.timing);
         tokio::spawn(async move {
-            if let Some(socket) = Box::pin(websocket(upgrade)).await {
+            if let Some(socket) = Box::pin(upgraded(upgrade, timing.write)).await {
                 conn::run(socket, entrance, hub, timing).await;
             }
             drop(seat);
@@ -120,12 +122,25 @@ impl Upgrades {
     }
 }
 
-/// What the HTTP connection becomes, unless its peer has gone.
-async fn websocket(upgrade: OnUpgrade) -> Option<WebSocketStream<TokioIo<Upgraded>>> {
-    let socket =
-        upgrade.await.inspect_err(|error| debug!(%error, "gone during the upgrade")).ok()?;
-    let config = Some(conn::config());
-    Some(WebSocketStream::from_raw_socket(TokioIo::new(socket), Role::Server, config).await)
+/// The WebSocket, once the peer's system has taken our answer; `None` if it does not within that time.
+async fn upgraded(
+    upgrade: OnUpgrade,
+    patience: Duration,
+) -> Option<WebSocketStream<TokioIo<Upgraded>>> {
+    match timeout(patience, upgrade).await {
+        Ok(Ok(socket)) => {
+            let (socket, config) = (TokioIo::new(socket), Some(conn::config()));
+            Some(WebSocketStream::from_raw_socket(socket, Role::Server, config).await)
+        }
+        Ok(Err(error)) => {
+            debug!(%error, "gone during the upgrade");
+            None
+        }
+        Err(_) => {
+            debug!("dropped: it does not take the answer to its upgrade");
+            None
+        }
+    }
 }
 
 impl From<NotAdmitted> for NoUpgrade {
@@ -177,4 +192,34 @@ fn switching(accept: HeaderValue, is_extended: bool) -> Response<Body> {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::convert::Infallible;
+
+    use hyper::service::service_fn;
+    use tokio::io::{AsyncWriteExt, duplex};
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// It would keep its seat for as long as it likes.
+    #[tokio::test]
+    async fn who_does_not_take_the_answer_is_not_waited_for() {
+        // Shorter than the answer.
+        let (ours, mut theirs) = duplex(32);
+        let (upgrades, mut begun) = mpsc::unbounded_channel();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            upgrades.send(hyper::upgrade::on(&mut request)).unwrap();
+            async { Ok::<_, Infallible>(switching(HeaderValue::from_static("x"), true)) }
+        });
+        let http = hyper::server::conn::http1::Builder::new();
+        tokio::spawn(http.serve_connection(TokioIo::new(ours), service).with_upgrades());
+        let head = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        theirs.write_all(head).await.unwrap();
+        let upgrade = upgraded(begun.recv().await.unwrap(), Duration::from_millis(50));
+        assert!(timeout(Duration::from_secs(10), upgrade).await.unwrap().is_none());
+    }
 }

@@ -598,6 +598,20 @@ export interface components {
                 roles: ("producer" | "listener" | "consumer")[];
                 /** @description Its connection broke, and it may come back. */
                 away: boolean;
+                /** @description The IP address of its newest socket; this and the next three are null if it has had none since the server was started. */
+                remote: string | null;
+                /**
+                 * Format: date-time
+                 * @description When that socket was opened.
+                 */
+                since: string | null;
+                /** @enum {unknown} */
+                transport: "tls" | "plain" | null;
+                /**
+                 * @description The stock protocol, or the extended one.
+                 * @enum {unknown}
+                 */
+                protocol: "gst" | "intercom.v1" | null;
             }[];
             sessions: {
                 sessionId: string;

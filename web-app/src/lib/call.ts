@@ -121,12 +121,14 @@ export type CallEvent =
   | { readonly type: "rejected"; readonly reason: "rejected" | "busy" }
   | { readonly type: "hungUp"; readonly reason: "hangup" | "mediaFailed"; readonly now: number }
   | { readonly type: "dismissed" }
+  /** Nothing is to be shown any more. */
+  | { readonly type: "left" }
   | { readonly type: "heard"; readonly notice: CallNotice; readonly now: number }
   /** How things stand after a new beginning. */
   | { readonly type: "stands"; readonly view: CallView | null; readonly now: number }
   | { readonly type: "ownChanged"; readonly own: Own }
-  /** Our producer, that carries our media. */
-  | { readonly type: "attached"; readonly peerId: string }
+  /** Our producer that carries our media; null: there is none (any more). */
+  | { readonly type: "attached"; readonly peerId: string | null }
   | { readonly type: "received"; readonly stream: MediaStream | null }
   | {
       readonly type: "judged";
@@ -174,6 +176,8 @@ export function reduceCall(call: CallState, event: CallEvent): Step {
       return hungUp(call, event.reason, event.now);
     case "dismissed":
       return still(call.phase === "ended" ? idle : call);
+    case "left":
+      return still(idle);
     case "heard":
       return heard(call, event.notice, event.now);
     case "stands":
@@ -360,7 +364,7 @@ function reduceMedia(
       if (call.attached === peerId) return still(call);
       return {
         call: { ...call, attached: peerId },
-        say: [{ type: "attachPeer", callId, peerId }],
+        say: peerId === null ? [] : [{ type: "attachPeer", callId, peerId }],
       };
     }
     case "received":

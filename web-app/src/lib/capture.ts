@@ -34,6 +34,12 @@ export async function listDevices(): Promise<Devices> {
   };
 }
 
+/** Where sound can come out; none where a page may not choose that. */
+export async function listSpeakers(): Promise<Device[]> {
+  const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  return named(all, "audiooutput").filter(({ id }) => id !== "default");
+}
+
 /** Opens what is chosen. One device that fails does not keep the other one from being used. */
 export async function open(choice: CaptureChoice): Promise<Captured> {
   if (!navigator.mediaDevices) return { ok: false, problem: { kind: "insecureContext" } };

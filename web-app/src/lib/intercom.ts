@@ -2,17 +2,20 @@
 // that happens into events for the reducer. Touches no DOM.
 
 import { Accounts, type Registration } from "./accounts.ts";
+import { isTalking, type CallState, type Media } from "./call.ts";
 import * as capture from "./capture.ts";
 import { canSend, type VideoCodec } from "./codecs.ts";
-import { Login } from "./login.ts";
-import type { Input, Media } from "./call.ts";
 import { History, type PastCall } from "./history.ts";
-import type { Capture } from "./problem.ts";
+import { Login } from "./login.ts";
+import { look, lookedAt } from "./missed.ts";
+import { Phone } from "./phone.ts";
+import { isOnAir } from "./roster.ts";
 import { load, save, type Settings } from "./settings.ts";
-import { Share } from "./share.ts";
+import { Share, type OnAir } from "./share.ts";
 import { Signalling } from "./signalling.ts";
 import type { SocketState } from "./socket.ts";
 import { initial, isBack, isIn, reduce, type Event, type State } from "./state.ts";
+import { Studio } from "./studio.ts";
 import { Watch, type Target } from "./watch.ts";
 
 export type Listener = (state: State, before: State) => void;
@@ -27,9 +30,10 @@ export class Intercom {
   /** By their keys. */
   readonly #watches = new Map<string, Watch>();
   #lastWatch = 0;
-  #share: Share | null = null;
-  /** Counts requests to open devices: only the last one counts. */
-  #opening = 0;
+  readonly #studio: Studio;
+  readonly #share: Share;
+  readonly #phone: Phone;
+  #air: OnAir | null = null;
 
   constructor(url: string, listener: Listener) {
     this.#listener = listener;
@@ -38,18 +42,29 @@ export class Intercom {
     this.#signalling = new Signalling(url, {
       socketChanged: (socket) => void this.#socketChanged(socket),
       registered: (peerId) => this.#registered(peerId),
-      producersChanged: (producers) => {
+      producersChanged: (all) => {
+        const producers = all.filter(isOnAir);
         this.#dispatch({ type: "producersChanged", producers });
         for (const watch of this.#watches.values()) watch.producersChanged(producers);
       },
       accountsChanged: (accounts) => this.#dispatch({ type: "accountsChanged", accounts }),
-      called: () => undefined,
-      callStands: () => undefined,
-      sessionRequested: (peerId, sessionId, offer) =>
-        this.#share?.admit(peerId, sessionId, offer) ?? null,
+      called: (notice) => this.#phone.heard(notice),
+      callStands: (view) => this.#phone.stands(view),
+      sessionRequested: (...request) => this.#share.admit(...request),
       announceRefused: (details) => this.#offAir({ kind: "requestRefused", details }),
       failed: (details) =>
         this.#dispatch({ type: "complained", problem: { kind: "requestRefused", details } }),
+    });
+    this.#share = new Share(this.#signalling, {
+      viewersChanged: (viewers) => this.#dispatch({ type: "viewersChanged", viewers }),
+    });
+    this.#studio = new Studio(() => this.#settings, {
+      changed: () => this.#studioChanged(),
+      releasing: () => this.#share.release(),
+    });
+    this.#phone = new Phone(this.#signalling, this.#studio, {
+      changed: (call, before) => this.#callChanged(call, before),
+      measured: (stats) => this.#dispatch({ type: "callMeasured", stats }),
     });
   }
 
@@ -60,6 +75,10 @@ export class Intercom {
   start(): void {
     void this.#login.start();
     globalThis.addEventListener("online", () => this.retryNow());
+    globalThis.addEventListener("pagehide", () => this.#hide());
+    globalThis.addEventListener("pageshow", ({ persisted }) => {
+      if (persisted && isIn(this.#state)) this.#signalling.start();
+    });
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.#devicesChanged());
     void this.#listDevices();
   }
@@ -67,6 +86,7 @@ export class Intercom {
   retryNow(): void {
     if (this.#state.session.phase === "asking") void this.#login.start();
     else this.#signalling.retryNow();
+    this.#signalling.check();
   }
 
   logIn(name: string, password: string): void {
@@ -123,38 +143,40 @@ export class Intercom {
   }
 
   /** Rings an account; `media` is what one wants to send. Camera and microphone open meanwhile. */
-  call(_name: string, _media: Media): void {
-    throw new Error("not yet");
+  call(name: string, media: Media): void {
+    this.#phone.place(name, media);
   }
 
   /** Answers who rings, with a picture or with sound only. */
-  accept(_video: boolean): void {
-    throw new Error("not yet");
+  accept(video: boolean): void {
+    this.#phone.answer({ audio: true, video });
   }
 
   /** Refuses who rings. */
-  reject(_reason: "rejected" | "busy" = "rejected"): void {
-    throw new Error("not yet");
+  reject(reason: "rejected" | "busy" = "rejected"): void {
+    this.#phone.reject(reason);
   }
 
   /** Ends the call, or gives up ringing. */
   hangUp(): void {
-    throw new Error("not yet");
+    this.#phone.hangUp();
   }
 
   /** Shows no longer how the last call ended. */
   dismissCall(): void {
-    throw new Error("not yet");
+    this.#phone.dismiss();
   }
 
   /** Another camera or microphone, also in a call and on air; "" is the default, null is none. */
-  async switchDevice(_input: "camera" | "microphone", _id: string | null): Promise<void> {
-    throw new Error("not yet");
+  async switchDevice(input: "camera" | "microphone", id: string | null): Promise<void> {
+    this.remember({ [input]: id });
+    await this.#studio.reopen();
+    await this.#listDevices();
   }
 
   /** In a call, shows the screen in place of the camera, or the camera again. */
-  async shareScreen(_on: boolean): Promise<void> {
-    throw new Error("not yet");
+  async shareScreen(on: boolean): Promise<void> {
+    await this.#studio.shareScreen(on);
   }
 
   /** Calls of this account that are over; see `History.page`. */
@@ -164,52 +186,39 @@ export class Intercom {
 
   /** Whoever looks at the history has seen what was missed. */
   markMissedSeen(): void {
-    throw new Error("not yet");
+    const account = this.#account;
+    if (account === null) return;
+    look(localStorage, account, Date.now());
+    this.#dispatch({ type: "missedChanged", missed: 0 });
   }
 
   /** Opens the chosen camera and microphone, or others while they are open. */
   async openCapture(): Promise<void> {
-    const turn = ++this.#opening;
     this.#dispatch({ type: "captureOpening" });
-    const { share } = this.#state;
-    // Many a camera cannot be opened twice, not even by the same page.
-    if ("stream" in share) stopTracks(share.stream);
-    const captured = await capture.open(this.#settings);
-    if (turn !== this.#opening) {
-      if (captured.ok) stopTracks(captured.stream);
-      return;
-    }
-    if (captured.ok) await this.#opened(captured.stream, captured.problem);
-    else this.#captureFailed(captured.problem);
+    if (this.#studio.need("air")) await this.#studio.reopen();
+    else await this.#studio.use("air", { camera: true, microphone: true });
     await this.#listDevices();
   }
 
   closeCapture(): void {
-    this.#opening += 1;
-    const { share } = this.#state;
-    this.#share?.stop();
-    this.#share = null;
-    if ("stream" in share) stopTracks(share.stream);
+    this.#air = null;
     this.#dispatch({ type: "captureClosed" });
+    void this.#studio.use("air", null);
   }
 
   goOnAir(name: string): void {
-    const { share } = this.#state;
-    if (share.phase !== "ready") return;
-    const production = { name, codec: this.#settings.codec };
-    this.#share = new Share(this.#signalling, share.stream, production, {
-      viewersChanged: (viewers) => this.#dispatch({ type: "viewersChanged", viewers }),
-    });
+    if (this.#state.share.phase !== "ready") return;
+    this.#air = { name };
     this.#dispatch({ type: "onAir" });
-    this.#share.start();
+    void this.#produce();
   }
 
+  /** Sends black or silence, or no longer; in a call, also what was not sent so far. */
   toggle(input: "camera" | "microphone"): void {
-    const { share } = this.#state;
-    if (!("stream" in share) || share[input] === "absent") return;
-    const to: Input = share[input] === "on" ? "paused" : "on";
-    for (const track of tracksOf(share.stream, input)) track.enabled = to === "on";
-    this.#dispatch({ type: "inputChanged", input, to });
+    const need = this.#studio.need("call");
+    const isMissing = need !== null && this.#studio.ownFor("call")[input] === "absent";
+    if (isMissing) void this.#studio.use("call", { ...need, [input]: true });
+    else this.#studio.toggle(input);
   }
 
   codecs(): VideoCodec[] {
@@ -226,52 +235,73 @@ export class Intercom {
   #registered(peerId: string): void {
     this.#dispatch({ type: "registered", peerId });
     for (const watch of this.#watches.values()) watch.signallingBack();
+    this.#phone.signallingBack();
+    void this.#countMissed();
   }
 
   #offAir(problem: Extract<Event, { type: "offAir" }>["problem"]): void {
-    this.#share?.stop();
-    this.#share = null;
+    this.#air = null;
     this.#dispatch({ type: "offAir", problem });
+    void this.#produce();
   }
 
-  async #opened(stream: MediaStream, problem: capture.Captured["problem"]): Promise<void> {
-    for (const track of stream.getTracks()) {
-      track.addEventListener("ended", () => this.#trackEnded(stream, track));
+  #callChanged(call: CallState, before: CallState): void {
+    this.#dispatch({ type: "callChanged", call });
+    if (isTalking(call) !== isTalking(before)) void this.#produce();
+    const wasRinging = before.phase === "ringingIn" && !before.answered;
+    if (wasRinging && call.phase === "ended") void this.#countMissed();
+  }
+
+  #studioChanged(): void {
+    if (this.#studio.need("air")) this.#captured();
+    this.#phone.ownChanged();
+    void this.#produce();
+  }
+
+  /** What there is for going on air. */
+  #captured(): void {
+    const { stream, camera, microphone, problem } = this.#studio.ownFor("air");
+    if (stream) {
+      this.#dispatch({ type: "captureOpened", stream, camera, microphone, problem });
+      return;
     }
-    const camera = this.#take("camera", stream);
-    const microphone = this.#take("microphone", stream);
-    this.#dispatch({ type: "captureOpened", stream, camera, microphone, problem });
-    await this.#share?.useStream(stream);
+    this.#air = null;
+    const absent = { kind: "captureAbsent", what: "both" } as const;
+    this.#dispatch({ type: "captureFailed", problem: problem ?? absent });
+    void this.#studio.use("air", null);
   }
 
-  /** What was paused stays paused in a newly opened stream. */
-  #take(input: "camera" | "microphone", stream: MediaStream): Input {
-    const tracks = tracksOf(stream, input);
-    if (tracks.length === 0) return "absent";
-    const { share } = this.#state;
-    const paused = "stream" in share && share[input] === "paused";
-    for (const track of tracks) track.enabled = !paused;
-    return paused ? "paused" : "on";
+  /** Sends what is on air and what belongs into the call, and to nobody else. */
+  async #produce(): Promise<void> {
+    const { call } = this.#phone;
+    const { camera, microphone } = this.#studio.ownFor("call");
+    const part = isTalking(call)
+      ? { id: call.callId, video: camera !== "absent", audio: microphone !== "absent" }
+      : null;
+    const production = { air: this.#air, call: part, codec: this.#settings.codec };
+    const done = this.#share.produce(production, this.#studio.own.stream);
+    const carries = part !== null && (part.video || part.audio) && this.#share.isProducing;
+    this.#phone.attach(carries ? this.#signalling.peerId : null);
+    await done;
   }
 
-  #captureFailed(problem: Extract<Event, { type: "captureFailed" }>["problem"]): void {
-    this.#share?.stop();
-    this.#share = null;
-    this.#dispatch({ type: "captureFailed", problem });
+  async #countMissed(): Promise<void> {
+    const account = this.#account;
+    if (account === null) return;
+    const missed = await this.#history.missed(lookedAt(localStorage, account, Date.now()));
+    if (missed && this.#account === account) {
+      this.#dispatch({ type: "missedChanged", missed: missed.length });
+    }
   }
 
-  /** Only a device that goes away ends a track by itself. */
-  #trackEnded(stream: MediaStream, track: MediaStreamTrack): void {
-    const { share } = this.#state;
-    if (!("stream" in share) || share.stream !== stream) return;
-    const what: Capture = track.kind === "video" ? "camera" : "microphone";
-    this.#dispatch({ type: "captureTrouble", problem: { kind: "captureLost", what } });
+  get #account(): string | null {
+    const { session } = this.#state;
+    return session.phase === "in" ? (session.account?.name ?? null) : null;
   }
 
   async #devicesChanged(): Promise<void> {
     await this.#listDevices();
-    const { share, devices } = this.#state;
-    if ("stream" in share && isBack(share, this.#settings, devices)) await this.openCapture();
+    if (isBack(this.#studio.own, this.#settings, this.#state.devices)) await this.#studio.reopen();
   }
 
   async #listDevices(): Promise<void> {
@@ -284,25 +314,22 @@ export class Intercom {
     if (this.#state === before) return;
     this.#listener(this.#state, before);
     if (isIn(this.#state) && !isIn(before)) this.#signalling.start();
-    if (isIn(before) && !isIn(this.#state)) this.#leave(before);
+    if (isIn(before) && !isIn(this.#state)) this.#leave();
   }
 
   /** Watches and sends nothing any more, and asks for nothing. */
-  #leave({ share }: State): void {
-    this.#opening += 1;
+  #leave(): void {
     for (const watch of this.#watches.values()) watch.stop();
     this.#watches.clear();
-    this.#share?.stop();
-    this.#share = null;
-    if ("stream" in share) stopTracks(share.stream);
+    this.#phone.leave();
+    this.#air = null;
+    void this.#studio.use("air", null);
     this.#signalling.stop();
   }
-}
 
-function stopTracks(stream: MediaStream): void {
-  for (const track of stream.getTracks()) track.stop();
-}
-
-function tracksOf(stream: MediaStream, input: "camera" | "microphone"): MediaStreamTrack[] {
-  return input === "camera" ? stream.getVideoTracks() : stream.getAudioTracks();
+  /** The tab is closed, or another page takes its place: nobody has to wait for us. */
+  #hide(): void {
+    this.#phone.leave();
+    this.#signalling.stop();
+  }
 }

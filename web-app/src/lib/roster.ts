@@ -41,6 +41,11 @@ export function roster(
     }));
 }
 
+/** What is only sent into a call is for nobody else. */
+export function isOnAir({ meta }: Listed): boolean {
+  return meta["call"] !== true;
+}
+
 export function onAir(producer: Listed): OnAir {
   const { id, meta } = producer;
   return {

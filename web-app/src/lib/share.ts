@@ -1,6 +1,7 @@
-// This browser as a producer: one connection for each viewer, all with the same tracks.
+// This browser as a producer: one connection for each viewer, all with clones of the same tracks.
 // The tracks belong to the caller. A lost signalling server ends nothing here; the signalling
-// announces us again when it is back. Touches no DOM.
+// announces us again when it is back. On air everybody gets them that the server lets, in a call
+// only the other side. Touches no DOM.
 //
 // gstwebrtc-api's own `ProducerSession` is not used: it stops the camera when it ends, makes its
 // offer before codec preferences can be set (RED must go, see codecs.ts), and keeps viewers whose
@@ -12,81 +13,137 @@ import { audioPreferences, videoPreferences, type VideoCodec } from "./codecs.ts
 import type { Meta, PeerMessage } from "./messages.ts";
 import type { SessionEnd, Signalling } from "./signalling.ts";
 
+/** What is sent to whom. */
 export interface Production {
-  readonly name: string;
+  /** What is on air; null is nothing. */
+  readonly air: OnAir | null;
+  /** The call that has a part in it; null is none. */
+  readonly call: { readonly id: string; readonly video: boolean; readonly audio: boolean } | null;
   readonly codec: VideoCodec;
 }
 
+export interface OnAir {
+  readonly name: string;
+}
+
 export interface ShareEvents {
+  /** Of what is on air. */
   viewersChanged(count: number): void;
 }
+
+const NOTHING: Production = { air: null, call: null, codec: "VP8" };
 
 export class Share {
   readonly #signalling: Signalling;
   readonly #events: ShareEvents;
-  readonly #production: Production;
-  #stream: MediaStream;
-  #viewers = new Set<Viewer>();
+  #production = NOTHING;
+  #originals: readonly MediaStreamTrack[] = [];
+  #tracks: readonly MediaStreamTrack[] = [];
+  readonly #viewers = new Set<Viewer>();
 
-  constructor(
-    signalling: Signalling,
-    stream: MediaStream,
-    production: Production,
-    events: ShareEvents,
-  ) {
+  constructor(signalling: Signalling, events: ShareEvents) {
     this.#signalling = signalling;
-    this.#stream = stream;
-    this.#production = production;
     this.#events = events;
   }
 
-  start(): void {
-    this.#signalling.announce(describe(this.#production, this.#stream));
+  /** Whether others can have anything of it. */
+  get isProducing(): boolean {
+    const { air, call } = this.#production;
+    return (air !== null || call !== null) && this.#tracks.length > 0;
   }
 
-  /** Ends all sessions and the announcement; leaves the tracks alone. */
-  stop(): void {
-    for (const viewer of this.#viewers) viewer.close();
-    this.#signalling.announce(null);
+  /** Sends this from here on, without new negotiations where the kinds of media stay the same. */
+  async produce(production: Production, stream: MediaStream | null): Promise<void> {
+    this.#production = production;
+    this.#clone(stream?.getTracks() ?? []);
+    for (const viewer of [...this.#viewers]) {
+      const isWanted = viewer.callId === null ? production.air : production.call?.id;
+      if (isWanted === null || (viewer.callId !== null && isWanted !== viewer.callId)) {
+        viewer.close();
+      }
+    }
+    this.#announce();
+    for (const viewer of [...this.#viewers]) await viewer.useTracks(this.#tracksFor(viewer.callId));
   }
 
-  /** Sends other tracks from here on, without new negotiations where the kinds stay the same. */
-  async useStream(stream: MediaStream): Promise<void> {
-    this.#stream = stream;
-    for (const viewer of this.#viewers) await viewer.useStream(stream);
-    this.start();
+  /** Lets go of devices that are about to be closed; who watches sees nothing new until then. */
+  release(): void {
+    for (const track of this.#tracks) track.stop();
   }
 
   /** A viewer came. Offers of viewers are refused: what we send, we describe. */
-  admit(peerId: string, sessionId: string, offer: string | null): SessionEnd | null {
-    if (offer !== null) return null;
-    const viewer = new Viewer(peerId, sessionId, this.#signalling);
+  admit(
+    peerId: string,
+    sessionId: string,
+    offer: string | null,
+    callId: string | null,
+  ): SessionEnd | null {
+    const { air, call, codec } = this.#production;
+    const inCall = callId !== null && callId === call?.id ? callId : null;
+    if (offer !== null || (air === null && inCall === null)) return null;
+    const viewer = new Viewer(peerId, sessionId, inCall, this.#signalling);
     this.#viewers.add(viewer);
     viewer.addEventListener("closed", () => {
       this.#signalling.forget(viewer);
       this.#viewers.delete(viewer);
-      this.#events.viewersChanged(this.#viewers.size);
+      this.#count();
     });
-    void viewer.offer(this.#stream, this.#production.codec);
-    this.#events.viewersChanged(this.#viewers.size);
+    void viewer.offer(this.#tracksFor(inCall), codec);
+    this.#count();
     return viewer;
+  }
+
+  /** The clones are paused where the originals are. */
+  #clone(originals: readonly MediaStreamTrack[]): void {
+    const isSame =
+      originals.length === this.#originals.length &&
+      originals.every((track, index) => track === this.#originals[index]) &&
+      this.#tracks.every(({ readyState }) => readyState === "live");
+    if (!isSame) {
+      this.release();
+      this.#originals = originals;
+      this.#tracks = originals.map((track) => track.clone());
+    }
+    this.#tracks.forEach((track, index) => {
+      track.enabled = originals[index]?.enabled ?? false;
+    });
+  }
+
+  #announce(): void {
+    this.#signalling.announce(this.isProducing ? describe(this.#production, this.#tracks) : null);
+  }
+
+  #tracksFor(callId: string | null): MediaStreamTrack[] {
+    const { call } = this.#production;
+    if (callId === null || !call) return [...this.#tracks];
+    return this.#tracks.filter(({ kind }) => (kind === "video" ? call.video : call.audio));
+  }
+
+  #count(): void {
+    const watching = [...this.#viewers].filter(({ callId }) => callId === null);
+    this.#events.viewersChanged(watching.length);
   }
 }
 
 /** The library's client session, with codec preferences and an end when the connection fails. */
 class Viewer extends WebRTCSession implements SessionEnd {
-  constructor(peerId: string, sessionId: string, signalling: Signalling) {
+  /** The call that it is part of. */
+  readonly callId: string | null;
+
+  constructor(peerId: string, sessionId: string, callId: string | null, signalling: Signalling) {
     super(peerId, signalling);
+    this.callId = callId;
     this._sessionId = sessionId;
     this._state = SessionState.streaming;
     this._rtcPeerConnection = this.#connect(signalling);
   }
 
-  async offer(stream: MediaStream, codec: VideoCodec): Promise<void> {
+  async offer(tracks: readonly MediaStreamTrack[], codec: VideoCodec): Promise<void> {
     const connection = this._rtcPeerConnection;
     if (!connection) return;
     try {
-      for (const track of stream.getTracks()) addTrack(connection, track, stream, codec);
+      const stream = new MediaStream();
+      for (const track of tracks) addTrack(connection, track, stream, codec);
       await connection.setLocalDescription();
       const sdp = connection.localDescription?.toJSON() as unknown;
       this._comChannel?.send({ type: "peer", sessionId: this.sessionId, sdp });
@@ -96,16 +153,16 @@ class Viewer extends WebRTCSession implements SessionEnd {
   }
 
   /** A kind of media that was not there before needs a new session, which the viewer asks for. */
-  async useStream(stream: MediaStream): Promise<void> {
+  async useTracks(tracks: readonly MediaStreamTrack[]): Promise<void> {
     const transceivers = this._rtcPeerConnection?.getTransceivers() ?? [];
     const kinds = transceivers.map(({ receiver }) => receiver.track.kind);
-    if (stream.getTracks().some(({ kind }) => !kinds.includes(kind))) {
+    if (tracks.some(({ kind }) => !kinds.includes(kind))) {
       this.close();
       return;
     }
     for (const { sender, receiver } of transceivers) {
-      const track = stream.getTracks().find(({ kind }) => kind === receiver.track.kind);
-      await sender.replaceTrack(track ?? null);
+      const track = tracks.find(({ kind }) => kind === receiver.track.kind) ?? null;
+      if (sender.track !== track) await sender.replaceTrack(track);
     }
   }
 
@@ -169,11 +226,13 @@ function hungUp(connection: RTCPeerConnection): boolean {
   return connection.getSenders().some(({ transport }) => transport?.state === "closed");
 }
 
-function describe({ name }: Production, stream: MediaStream): Meta {
+/** What is only sent into a call says nothing about itself, and is not listed as on air. */
+function describe({ air }: Production, tracks: readonly MediaStreamTrack[]): Meta {
+  if (!air) return { call: true };
   return {
-    name,
+    name: air.name,
     kind: "browser",
-    video: stream.getVideoTracks().length > 0,
-    audio: stream.getAudioTracks().length > 0,
+    video: tracks.some(({ kind }) => kind === "video"),
+    audio: tracks.some(({ kind }) => kind === "audio"),
   };
 }

@@ -79,8 +79,6 @@ export type Event =
   | ({ readonly type: "captureOpened" } & Opened)
   | { readonly type: "captureFailed"; readonly problem: Problem }
   | { readonly type: "captureClosed" }
-  | { readonly type: "captureTrouble"; readonly problem: Problem | null }
-  | { readonly type: "inputChanged"; readonly input: "camera" | "microphone"; readonly to: Input }
   | { readonly type: "onAir" }
   | { readonly type: "offAir"; readonly problem: Problem | null }
   | { readonly type: "viewersChanged"; readonly viewers: number }
@@ -155,7 +153,11 @@ export function isIn({ session }: State): boolean {
 }
 
 /** Whether a device that is wanted, and was missed, has been plugged in (again). */
-export function isBack({ problem }: Opened, wanted: CaptureChoice, devices: Devices): boolean {
+export function isBack(
+  { problem }: Pick<Opened, "problem">,
+  wanted: CaptureChoice,
+  devices: Devices,
+): boolean {
   if (problem?.kind !== "captureLost" && problem?.kind !== "captureAbsent") return false;
   const has = (list: readonly Device[], id: string | null): boolean =>
     id === "" ? list.length > 0 : list.some((device) => device.id === id);
@@ -168,7 +170,7 @@ type WatchEvent = Extract<Event, { type: `watch${string}` }>;
 type ShareEvent = Extract<
   Event,
   {
-    type: `capture${string}` | "inputChanged" | "onAir" | "offAir" | "viewersChanged";
+    type: `capture${string}` | "onAir" | "offAir" | "viewersChanged";
   }
 >;
 
@@ -244,10 +246,6 @@ function reduceOpened(
 ): ShareState {
   const { stream, camera, microphone } = share;
   switch (event.type) {
-    case "captureTrouble":
-      return { ...share, problem: event.problem };
-    case "inputChanged":
-      return { ...share, [event.input]: event.to };
     case "onAir":
       return { phase: "onAir", stream, camera, microphone, problem: null, viewers: 0 };
     case "offAir":

@@ -1,6 +1,7 @@
 // Plays the tones of ringing. Owns the page's AudioContext; knows nothing of calls.
 
 import { cycle, type Tone } from "../lib/tones.ts";
+import { hearContext } from "./speaker.svelte.ts";
 
 const GESTURES = ["pointerdown", "keydown"] as const;
 
@@ -25,6 +26,7 @@ export class Ringer {
       return;
     }
     const context = (this.#context ??= new AudioContext());
+    hearContext(context);
     const source = loop(context, tone);
     this.#playing = { tone, source };
     void context.resume();

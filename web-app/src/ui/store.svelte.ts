@@ -6,6 +6,7 @@ import { isMissed } from "../lib/ends.ts";
 import { defaults, type Settings } from "../lib/settings.ts";
 import { initial, type State } from "../lib/state.ts";
 import { speak, t } from "./language.svelte.ts";
+import { useSpeaker } from "./speaker.svelte.ts";
 import { paint } from "./theme.ts";
 
 export class Store {
@@ -48,5 +49,6 @@ export class Store {
     this.settings = this.intercom.settings;
     speak(this.settings.language);
     paint(this.settings.theme);
+    useSpeaker(this.settings.speaker);
   }
 }

@@ -25,4 +25,5 @@ export const common = phrases({
 export const unnamed = phrases({
   camera: { en: "Camera {number}", es: "Cámara {number}", pt: "Câmera {number}" },
   microphone: { en: "Microphone {number}", es: "Micrófono {number}", pt: "Microfone {number}" },
+  speaker: { en: "Speaker {number}", es: "Altavoz {number}", pt: "Alto-falante {number}" },
 });

@@ -3,6 +3,11 @@
 import { phrases } from "../index.ts";
 
 export const lobby = phrases({
+  directory: {
+    en: "People and devices",
+    es: "Personas y dispositivos",
+    pt: "Pessoas e dispositivos",
+  },
   people: { en: "People", es: "Personas", pt: "Pessoas" },
   devices: { en: "Devices", es: "Dispositivos", pt: "Dispositivos" },
   onAirNow: { en: "On air · {status}", es: "En el aire · {status}", pt: "No ar · {status}" },
@@ -31,11 +36,4 @@ export const lobby = phrases({
     pt: "Chamada perdida de {name}",
   },
   callBack: { en: "Call back", es: "Devolver la llamada", pt: "Retornar" },
-  notify: {
-    en: "Be told of calls while this page is in the background",
-    es: "Recibir avisos de llamadas cuando esta página esté en segundo plano",
-    pt: "Receber avisos de chamadas com esta página em segundo plano",
-  },
-  notifyYes: { en: "Allow", es: "Permitir", pt: "Permitir" },
-  notifyNo: { en: "Not now", es: "Ahora no", pt: "Agora não" },
 });

@@ -1,0 +1,23 @@
+// Since when calls count as missed: since somebody of this account last looked, in this browser.
+
+const KEY = "intercom.looked.";
+/** Whoever has never looked is told of the last week. */
+const WEEK_MS = 7 * 24 * 3600 * 1000;
+
+/** Ms since the epoch, like `now`. */
+export function lookedAt(storage: Pick<Storage, "getItem">, account: string, now: number): number {
+  try {
+    const looked = Number(storage.getItem(KEY + account));
+    return looked > 0 && looked <= now ? looked : now - WEEK_MS;
+  } catch {
+    return now - WEEK_MS;
+  }
+}
+
+export function look(storage: Pick<Storage, "setItem">, account: string, now: number): void {
+  try {
+    storage.setItem(KEY + account, String(now));
+  } catch {
+    console.info("missed calls count again: this browser does not store that they were seen");
+  }
+}

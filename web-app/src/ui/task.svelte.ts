@@ -1,0 +1,27 @@
+// One request of a form: whether it is under way, and what came of it.
+
+import type { Answer } from "../lib/api.ts";
+import type { Problem } from "../lib/problem.ts";
+
+export class Task {
+  busy = $state(false);
+  done = $state(false);
+  problem: Problem | null = $state.raw(null);
+
+  /** Answers with what was asked for, or null; then `problem` says why. */
+  async run<T>(request: () => Promise<Answer<T>>): Promise<{ readonly value: T } | null> {
+    this.busy = true;
+    this.reset();
+    const answer = await request();
+    this.busy = false;
+    this.done = answer.ok;
+    if (answer.ok) return answer;
+    this.problem = answer.problem;
+    return null;
+  }
+
+  reset(): void {
+    this.done = false;
+    this.problem = null;
+  }
+}
