@@ -112,7 +112,8 @@ async fn what_cannot_be_changed_is_said() {
     let (store, owner) = (&house.store, &Actor::Owner);
     let user = |text| Account::new(name(text), Kind::User);
     let device = Account::new(name("cam"), Kind::Device);
-    let listed = Circle::Listed([name("ann"), name("nobody")].into());
+    let unknown = Circle::Listed([name("ann"), name("nobody")].into());
+    let listed = [(Right::Watch, Circle::Nobody), (Right::See, unknown)];
     for (error, words) in [
         (
             store.add_account(&user("ann"), Some(password("x")), owner).await,
@@ -125,14 +126,14 @@ async fn what_cannot_be_changed_is_said() {
         (store.set_password(&name("door"), password("x"), None, owner).await, "door is a device"),
         (store.set_kind(&name("door"), Kind::User, false, owner).await, "door is a device"),
         (store.set_kind(&name("ann"), Kind::Device, false, owner).await, "ann is a device"),
-        (store.set_right(&name("door"), Right::See, &listed, owner).await, "no account nobody"),
+        (store.set_rights(&name("door"), &listed, owner).await, "no account nobody"),
     ] {
         let error = error.unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
-    // A list with a stranger changed nothing.
+    // A list with a stranger changed nothing, and neither did what was said before it.
     let door = store.account(&name("door")).await.unwrap().unwrap();
-    assert_eq!(door.rights.see, Circle::Users);
+    assert_eq!(door.rights, Account::new(name("door"), Kind::Device).rights);
     assert_eq!(house.actions().await.len(), 3);
     for bad in ["", " ", "two\nlines", &"x".repeat(65)] {
         assert_eq!(label(bad), Err(BadLabel), "{bad:?}");
@@ -590,7 +591,7 @@ async fn the_audit_table_tells_who_did_what() {
         &Actor::Account { name: ann.clone(), remote: Some("::ffff:192.0.2.9".parse().unwrap()) };
     house
         .store
-        .set_right(&door, Right::Talk, &Circle::Listed([ann.clone()].into()), by)
+        .set_rights(&door, &[(Right::Talk, Circle::Listed([ann.clone()].into()))], by)
         .await
         .unwrap();
     assert_eq!(
@@ -660,7 +661,7 @@ async fn changes_from_elsewhere_are_told_in_time() {
     let owner = &Actor::Owner;
     let ann = name("ann");
     let start = Instant::now();
-    other.set_right(&ann, Right::Call, &Circle::Nobody, owner).await.unwrap();
+    other.set_rights(&ann, &[(Right::Call, Circle::Nobody)], owner).await.unwrap();
     let Change::Account(now) = next(&mut changes).await else { panic!("no account") };
     assert!((&now.name, &now.rights.call) == (&ann, &Circle::Nobody));
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
@@ -717,11 +718,11 @@ async fn a_ticket_is_worth_what_it_was_given_for() {
     let house = House::inhabited().await;
     let who = Actor::Account { name: name("ann"), remote: None };
     let (id, _) = house.store.open_session(&name("ann"), None, &who).await.unwrap();
-    let tickets = [(); 2].map(|()| house.store.issue_ticket(id).unwrap());
+    let ann = Credential { id, account: name("ann"), kind: Kind::User };
+    let tickets = [(); 2].map(|()| house.store.issue_ticket(&ann).unwrap());
     let redeem = async |ticket: &SecretString| {
         house.store.redeem_ticket(ticket.expose_secret()).await.unwrap()
     };
-    let ann = Credential { id, account: name("ann"), kind: Kind::User };
     assert_eq!(redeem(&tickets[0]).await, Some(ann));
     assert_eq!(redeem(&tickets[0]).await, None);
     house.store.revoke(id, None, &who).await.unwrap();
