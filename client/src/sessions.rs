@@ -238,7 +238,7 @@ impl Sessions {
             ServerMessage::SessionStarted { peer_id, session_id } => {
                 self.started(now, out, &peer_id, &session_id);
             }
-            ServerMessage::StartSession { peer_id, session_id, offer } => {
+            ServerMessage::StartSession { peer_id, session_id, offer, .. } => {
                 self.requested(now, out, &peer_id, &session_id, offer);
             }
             ServerMessage::EndSession { session_id } => self.ended(now, out, &session_id, None),

@@ -37,9 +37,8 @@ pub(crate) fn watch(
     recording: Option<&Recording>,
     mut live: Live,
 ) -> Result<(), ConsumerError> {
-    for needed in ["webrtcbin", "nicesrc", "dtlsdec", "srtpdec", "rtpjitterbuffer"] {
-        element::make(needed)?;
-    }
+    let _key = gstintercom::preheat_dtls();
+    element::need(&["webrtcbin", "nicesrc", "dtlsdec", "srtpdec", "rtpjitterbuffer"])?;
     let meter = Meter::default();
     let screen = sink::video(&args.screen()).map_err(ConsumerError::Reserve)?;
     let loudspeaker = sink::audio(&args.loudspeaker(), args.volume);
@@ -56,7 +55,6 @@ pub(crate) fn watch(
         meter: meter.clone(),
     };
     let loudspeaker = outputs.loudspeaker.clone();
-    let _key = gstintercom::preheat_dtls();
     let pipeline = gst::Pipeline::new();
     let container = recording.map(Recording::container);
     let codecs: &[&str] = match container {

@@ -9,6 +9,7 @@ mod dtls;
 mod elements;
 mod fingerprint;
 mod meta;
+mod pace;
 mod sdp;
 mod signaller;
 mod signals;
@@ -21,6 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 pub use dtls::{DtlsKey, preheat_dtls};
 pub use elements::{IntercomSink, IntercomSrc};
 pub use gstrswebrtc::signaller::WebRTCSignallerRole;
+pub use pace::send_at_once;
 pub use signaller::{SessionFailure, Signaller, Stage};
 
 pub use plugin::plugin_register_static;

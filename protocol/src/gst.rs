@@ -107,6 +107,9 @@ pub enum ServerMessage<'a> {
         session_id: Cow<'a, str>,
         /// The consumer's offer, if it makes one.
         offer: Option<Cow<'a, str>>,
+        /// The call that it is part of.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call_id: Option<Cow<'a, str>>,
     },
     /// To a consumer: its session exists, an offer will follow.
     SessionStarted {
@@ -334,6 +337,7 @@ impl<'a> ServerMessage<'a> {
                 peer_id: need(fields.peer_id, "peerId")?,
                 session_id: need(fields.session_id, "sessionId")?,
                 offer: fields.offer,
+                call_id: fields.call_id,
             },
             "sessionStarted" => Self::SessionStarted {
                 peer_id: need(fields.peer_id, "peerId")?,
@@ -393,6 +397,8 @@ struct Fields<'a> {
     details: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "borrowed")]
     account: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "borrowed")]
+    call_id: Option<Cow<'a, str>>,
     #[serde(default)]
     version: Option<Version>,
     #[serde(default)]

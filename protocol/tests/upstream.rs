@@ -61,6 +61,7 @@ fn our_server_prints_what_upstream_prints() {
                 peer_id: "p1".into(),
                 session_id: "s1".into(),
                 offer: None,
+                call_id: None,
             },
             Theirs::StartSession { peer_id: id(), session_id: session(), offer: None },
         ),

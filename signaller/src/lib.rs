@@ -28,7 +28,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -68,6 +68,9 @@ const LAST_FAREWELL: Duration = Duration::from_secs(3);
 
 /// How often it is written down who is connected; a small part of the time for which that is good.
 const STAY_KNOWN: Duration = Duration::from_secs(600);
+/// How often the clock is looked at, and by how much it differs when somebody has set it.
+const CLOCK_LOOK: Duration = Duration::from_secs(10);
+const CLOCK_SET: Duration = Duration::from_secs(60);
 
 /// A running server.
 #[derive(Debug)]
@@ -317,15 +320,28 @@ async fn follow(mut changes: mpsc::Receiver<Change>, hub: HubHandle) {
     }
 }
 
-/// Whoever is connected when the server is killed may come back to the next one.
+/// Whoever is connected when the server is killed may come back to the next one, also if the clock was
+/// set meanwhile: a device may have none until it finds the network.
 async fn stay_known(hub: HubHandle) {
-    let mut times = interval(STAY_KNOWN);
+    let mut looks = interval(CLOCK_LOOK);
+    let mut said = None;
     loop {
-        times.tick().await;
-        if hub.stay_known().await.is_err() {
-            return;
+        looks.tick().await;
+        let now = (Instant::now(), SystemTime::now());
+        if said.is_none_or(|said| is_old(said, now)) {
+            said = Some(now);
+            if hub.stay_known().await.is_err() {
+                return;
+            }
         }
     }
+}
+
+/// Whether what was said then says little now; times are those of the machine and of the clock.
+fn is_old(then: (Instant, SystemTime), now: (Instant, SystemTime)) -> bool {
+    let passed = now.0.duration_since(then.0);
+    let by_clock = now.1.duration_since(then.1).unwrap_or_default();
+    passed >= STAY_KNOWN || by_clock.abs_diff(passed) >= CLOCK_SET
 }
 
 fn open(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -338,5 +354,21 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
         io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_is_noticed() {
+        let then = (Instant::now(), SystemTime::now());
+        let after = |machine, clock| (then.0 + machine, then.1 + clock);
+        assert!(!is_old(then, after(CLOCK_LOOK, CLOCK_LOOK + CLOCK_SET / 2)));
+        assert!(is_old(then, after(STAY_KNOWN, STAY_KNOWN)));
+        assert!(is_old(then, after(CLOCK_LOOK, Duration::from_secs(50 * 365 * 86_400))));
+        let back = then.1 - Duration::from_secs(7200);
+        assert!(is_old(then, (then.0 + CLOCK_SET, back)));
     }
 }

@@ -54,6 +54,9 @@ impl PeerConnection {
             webrtcbin.set_property("latency", latency);
         }
         notice_dead_peers(webrtcbin);
+        if let Some(bin) = webrtcbin.downcast_ref::<gst::Bin>() {
+            crate::send_at_once(bin);
+        }
         let connection = Arc::new(Self {
             webrtcbin: webrtcbin.downgrade(),
             given_id: given_id.to_owned(),

@@ -48,9 +48,7 @@ impl Ear {
         show: &VideoSink,
         latency: u32,
     ) -> Result<Self, RecordError> {
-        for needed in ["webrtcbin", "nicesrc", "dtlsdec", "srtpdec", "rtpjitterbuffer"] {
-            element::make(needed)?;
-        }
+        element::need(&["webrtcbin", "nicesrc", "dtlsdec", "srtpdec", "rtpjitterbuffer"])?;
         let screen = sink::video(show)?;
         let speaker = sink::audio(speaker, volume)?;
         let sinks = [&screen, &speaker].into_iter().flatten();

@@ -230,6 +230,8 @@ pub enum Notice {
         session: SessionId,
         /// The consumer's offer; without one the producer makes it.
         offer: Option<Text>,
+        /// The call that it is part of.
+        call: Option<CallId>,
     },
     /// To a consumer: its session exists.
     SessionStarted {

@@ -22,7 +22,8 @@ fn both_ends_hear_of_a_session_and_of_each_other() {
     let Notice::SessionStarted { peer, session } = (*world.next("phone")).clone() else { panic!() };
     assert_eq!(peer, world.id("door"));
     let phone = world.id("phone");
-    world.expect("door", &Notice::SessionRequested { peer: phone, session, offer });
+    let requested = Notice::SessionRequested { peer: phone, session, offer, call: None };
+    world.expect("door", &requested);
     for (from, to, payload) in [
         ("door", "phone", Payload::Offer("o".into())),
         ("phone", "door", Payload::Answer("a".into())),

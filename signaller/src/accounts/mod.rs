@@ -203,7 +203,7 @@ async fn token(store: &Store, command: TokenCommand) -> Result<(), CommandError>
 async fn rights(store: &Store, command: RightsCommand) -> Result<(), CommandError> {
     match command {
         RightsCommand::Set { account, right, who } => {
-            let done = store.set_right(&account, right, &who, &Actor::Owner).await;
+            let done = store.set_rights(&account, &[(right, who)], &Actor::Owner).await;
             explain(store, done).await
         }
         RightsCommand::Show { account } => match store.account(&account).await? {

@@ -56,11 +56,14 @@ impl Gst {
                 peer_id: id(peer),
                 account: account.as_ref().map(|name| Cow::Borrowed(name.as_str())),
             },
-            Notice::SessionRequested { peer, session, offer } => ServerMessage::StartSession {
-                peer_id: id(peer),
-                session_id: session.to_string().into(),
-                offer: offer.as_deref().map(Cow::Borrowed),
-            },
+            Notice::SessionRequested { peer, session, offer, call } => {
+                ServerMessage::StartSession {
+                    peer_id: id(peer),
+                    session_id: session.to_string().into(),
+                    offer: offer.as_deref().map(Cow::Borrowed),
+                    call_id: call.map(|call| call.to_string().into()),
+                }
+            }
             Notice::SessionStarted { peer, session } => ServerMessage::SessionStarted {
                 peer_id: id(peer),
                 session_id: session.to_string().into(),

@@ -196,19 +196,21 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Sets who has a right towards an account.
-    pub(crate) async fn set_right(
+    /// Sets who has which right towards an account: all of it or nothing.
+    pub(crate) async fn set_rights(
         &self,
         name: &AccountName,
-        right: Right,
-        circle: &Circle,
+        rights: &[(Right, Circle)],
         by: &Actor,
     ) -> Result<(), AccountError> {
         let mut tx = self.db().begin_sure().await?;
         let id = id_of(&mut tx, name).await?;
-        put_right(&mut tx, id, right, circle).await?;
-        let said = format!("{} {}", right_word(right), circle_text(circle));
-        write_event(&mut tx, &Event::new(by, Action::SetRight).of(name).with(&said), now()).await?;
+        for (right, circle) in rights {
+            put_right(&mut tx, id, *right, circle).await?;
+            let said = format!("{} {}", right_word(*right), circle_text(circle));
+            let event = Event::new(by, Action::SetRight).of(name).with(&said);
+            write_event(&mut tx, &event, now()).await?;
+        }
         Ok(tx.commit().await?)
     }
 

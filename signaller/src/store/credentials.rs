@@ -11,7 +11,8 @@ use signaller_core::{AccountName, CredentialId, Kind};
 use super::Store;
 use super::accounts::{AccountError, MAX_LABEL_LEN, id_of};
 use super::db::{Broken, millis, now};
-use super::record::{Action, Actor, Event, Job, write_event};
+use super::lanes::Job;
+use super::record::{Action, Actor, Event, write_event};
 use super::secret::Purpose;
 use super::words::kind;
 

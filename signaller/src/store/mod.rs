@@ -8,6 +8,7 @@ mod accounts;
 mod credentials;
 mod db;
 mod history;
+mod lanes;
 mod login;
 mod password;
 mod peers;

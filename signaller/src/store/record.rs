@@ -1,26 +1,26 @@
-//! Writing down what happens: one task takes it from a bounded queue and writes many at once.
+//! Writing down what happens: one task takes it from bounded lanes and writes many at once.
 //!
-//! Nobody waits for the disk. When it is too slow for too long, what does not fit into the queue is
-//! lost, and the log says how much.
+//! Nobody waits for the disk. When it is too slow for too long, what merely happened and does not fit
+//! is lost, and the log says how much; what a restart needs is not.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use signaller_core::{AccountName, CredentialId, EndedCall, Fact, OpenCall, OpenSide, PeerId};
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, interval_at, sleep};
 use tracing::{error, warn};
 
 use super::Store;
 use super::credentials::SESSION_LIFE;
 use super::db::{Broken, Db, millis, now};
+use super::lanes::{Job, Lanes, Return};
 use super::resume::{self, ResumeId};
 use super::words::{reason_word, right_word};
 
-/// What waits to be written.
-const QUEUE: usize = 4096;
 /// What is written at once.
 const BATCH: usize = 256;
 /// Before the next attempt, when the database does not work.
@@ -33,11 +33,9 @@ const AUDIT_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 const CALLS_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Rows of the audit table, however young: some 15 MB.
 const MAX_AUDIT: i64 = 100_000;
-/// The same refusal is written once in this time.
-const REFUSAL_GRAIN: Duration = Duration::from_secs(60);
 
 /// Who does something.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Actor {
     /// Who has the machine: the command line.
     Owner,
@@ -56,7 +54,7 @@ pub(crate) enum Actor {
 }
 
 /// What is done. The words of the audit table are in `word`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     Login,
     Logout,
@@ -79,7 +77,7 @@ pub(crate) enum Action {
 }
 
 /// What came of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     #[default]
     Done,
@@ -89,7 +87,7 @@ pub(crate) enum Outcome {
 }
 
 /// A row of the audit table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Event {
     who: Actor,
     action: Action,
@@ -98,24 +96,18 @@ pub(crate) struct Event {
     outcome: Outcome,
 }
 
-/// Something to be written when there is time.
-#[derive(Debug)]
-pub(super) enum Job {
-    Fact(Fact),
-    Event(Event),
-    Used(CredentialId),
-    ResumeAcknowledged(ResumeId),
-    ResumeSeen(ResumeId),
-    ResumeForgotten(ResumeId),
-    /// Say when all before is written, or could not be.
-    Flush(oneshot::Sender<()>),
-}
-
 /// The way to the task that writes.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    queue: mpsc::Sender<(i64, Job)>,
+    shared: Arc<Shared>,
+    flushes: mpsc::UnboundedSender<oneshot::Sender<()>>,
     lost: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    lanes: Mutex<Lanes>,
+    news: Notify,
 }
 
 impl Event {
@@ -137,6 +129,11 @@ impl Event {
         self
     }
 
+    /// Whether it can be had again and again for nothing, so that once in a while says enough.
+    pub(super) fn is_cheap(&self) -> bool {
+        self.outcome == Outcome::Refused || self.action == Action::Watch
+    }
+
     /// It was not done.
     pub(crate) fn refused(self) -> Self {
         Self { outcome: Outcome::Refused, ..self }
@@ -146,7 +143,22 @@ impl Event {
 impl Store {
     /// Takes down what the hub tells. Does not wait.
     pub(crate) fn record(&self, fact: Fact) {
-        self.note(Job::Fact(fact));
+        match fact {
+            Fact::CallOpen(call) => self.note(Job::CallOpen(call)),
+            Fact::CallEnded(call) => self.note(Job::CallEnded(call)),
+            Fact::SessionStarted { call: Some(_), .. } => {} // the call says it
+            Fact::SessionStarted { producer, consumer, call: None, .. } => {
+                let watch = Event::new(&actor(consumer.as_ref()), Action::Watch);
+                self.audit(match producer {
+                    Some(name) => watch.of(&name),
+                    None => watch.of("(guest)"),
+                });
+            }
+            Fact::Forbidden { asker, of, right } => {
+                let who = actor(asker.as_ref());
+                self.audit(Event::new(&who, Action::Right(right)).of(&of).refused());
+            }
+        }
     }
 
     /// Adds to the audit table. Does not wait.
@@ -157,14 +169,16 @@ impl Store {
     /// Returns when everything recorded before is written, or could not be.
     pub(crate) async fn flush(&self) {
         let (done, written) = oneshot::channel();
-        if self.0.recorder.queue.send((now(), Job::Flush(done))).await.is_ok() {
+        if self.0.recorder.flushes.send(done).is_ok() {
             let _ = written.await; // the task is gone, and with it the runtime
         }
     }
 
     pub(super) fn note(&self, job: Job) {
-        let Recorder { queue, lost } = &self.0.recorder;
-        if queue.try_send((now(), job)).is_err() {
+        let Recorder { shared, lost, .. } = &self.0.recorder;
+        let has_room = shared.lanes().put(now(), job);
+        shared.news.notify_one();
+        if !has_room {
             if lost.fetch_add(1, Ordering::Relaxed) == 0 {
                 error!("the database is too slow: what happens now is not written down");
             }
@@ -180,50 +194,92 @@ impl Store {
 impl Recorder {
     /// Starts the task; it ends with the store.
     pub(super) fn start(db: Db) -> Self {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(write_all(db, jobs));
-        Self { queue, lost: AtomicU64::new(0) }
+        let shared = Arc::<Shared>::default();
+        let (flushes, asked) = mpsc::unbounded_channel();
+        let writer = Writer { db, shared: Arc::clone(&shared), asked, waiting: Vec::new() };
+        tokio::spawn(writer.run());
+        Self { shared, flushes, lost: AtomicU64::new(0) }
     }
 }
 
-async fn write_all(db: Db, mut jobs: mpsc::Receiver<(i64, Job)>) {
-    let mut purges = interval_at(Instant::now() + PURGE_FIRST, PURGE_EVERY);
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        tokio::select! {
-            count = jobs.recv_many(&mut batch, BATCH) => {
-                if count == 0 {
-                    return;
-                }
-                write_batch(&db, &mut batch).await;
-            }
-            _ = purges.tick() => {
-                if let Err(error) = purge(&db, now()).await {
-                    error!("cannot remove what is old: {error}");
-                }
-            }
-        }
+impl Shared {
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Writes it, however long that takes; unless somebody waits for it.
-async fn write_batch(db: &Db, batch: &mut Vec<(i64, Job)>) {
-    let is_waited_for = batch.iter().any(|(_, job)| matches!(job, Job::Flush(_)));
-    let mut complained = false;
-    while let Err(error) = try_batch(db, batch).await {
-        if !complained {
-            error!("cannot write down what happens: {error}");
-            complained = true;
+/// The task.
+struct Writer {
+    db: Db,
+    shared: Arc<Shared>,
+    asked: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    /// Who waits until all is written.
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        let mut purges = interval_at(Instant::now() + PURGE_FIRST, PURGE_EVERY);
+        loop {
+            let is_end = tokio::select! {
+                () = self.shared.news.notified() => false,
+                asked = self.asked.recv() => {
+                    let is_end = asked.is_none();
+                    self.waiting.extend(asked);
+                    is_end
+                }
+                _ = purges.tick() => {
+                    if let Err(error) = purge(&self.db, now()).await {
+                        error!("cannot remove what is old: {error}");
+                    }
+                    false
+                }
+            };
+            self.write_all().await;
+            if is_end {
+                return;
+            }
         }
-        if is_waited_for || db.quick.is_closed() {
-            break;
-        }
-        sleep(PAUSE).await;
     }
-    for (_, job) in batch.drain(..) {
-        if let Job::Flush(done) = job {
+
+    /// Writes it, however long that takes; unless somebody waits for it.
+    async fn write_all(&mut self) {
+        loop {
+            let batch = self.shared.lanes().take(BATCH);
+            if batch.is_empty() || !self.write(&batch).await {
+                break;
+            }
+        }
+        for done in self.waiting.drain(..) {
             let _ = done.send(()); // who waited may have given up
         }
+    }
+
+    /// Whether it is written; if not, nothing is that waits.
+    async fn write(&mut self, batch: &[(i64, Job)]) -> bool {
+        let mut complained = false;
+        while let Err(error) = try_batch(&self.db, batch).await {
+            if !complained {
+                error!("cannot write down what happens: {error}");
+                complained = true;
+            }
+            if !self.may_try_again().await {
+                self.shared.lanes().clear();
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn may_try_again(&mut self) -> bool {
+        if !self.waiting.is_empty() || self.db.quick.is_closed() {
+            return false;
+        }
+        tokio::select! {
+            () = sleep(PAUSE) => {}
+            Some(asked) = self.asked.recv() => self.waiting.push(asked),
+        }
+        true
     }
 }
 
@@ -235,32 +291,46 @@ async fn try_batch(db: &Db, batch: &[(i64, Job)]) -> Result<(), Broken> {
     Ok(tx.commit().await?)
 }
 
-async fn write(db: &mut SqliteConnection, at: i64, job: &Job) -> Result<(), sqlx::Error> {
+pub(super) async fn write(
+    db: &mut SqliteConnection,
+    at: i64,
+    job: &Job,
+) -> Result<(), sqlx::Error> {
     match job {
-        Job::Fact(fact) => write_fact(db, at, fact).await,
-        Job::Event(event) => write_event(db, event, at).await,
+        Job::CallEnded(call) => write_ended_call(db, at, call).await,
+        Job::CallOpen(call) => write_open_call(db, at, call).await,
+        Job::Return(id, news) if news.is_forgotten => forget(db, *id).await,
+        Job::Return(id, news) => write_return(db, *id, news).await,
         Job::Used(id) => write_use(db, at, *id).await,
-        Job::ResumeAcknowledged(id) => {
-            let sql = "UPDATE resumes SET previous = NULL, seen = ? WHERE id = ?";
-            sqlx::query(sql).bind(at).bind(id.0).execute(db).await.map(drop)
-        }
-        Job::ResumeSeen(id) => {
-            let sql = "UPDATE resumes SET seen = ? WHERE id = ? RETURNING credential";
-            let seen = sqlx::query_scalar(sql).bind(at).bind(id.0).fetch_optional(&mut *db).await?;
-            match seen.flatten() {
-                Some(credential) => write_use(db, at, CredentialId(credential)).await,
-                None => Ok(()),
-            }
-        }
-        Job::ResumeForgotten(id) => {
-            let sql = "DELETE FROM resumes WHERE id = ? RETURNING credential";
-            let forgotten: Option<Option<i64>> =
-                sqlx::query_scalar(sql).bind(id.0).fetch_optional(&mut *db).await?;
-            let sql = "DELETE FROM credentials WHERE id = ? AND kind = 'connection'";
-            sqlx::query(sql).bind(forgotten.flatten()).execute(db).await.map(drop)
-        }
-        Job::Flush(_) => Ok(()),
+        Job::Event(event) => write_event(db, event, at).await,
     }
+}
+
+/// An acknowledgement is of the token of its time: it says nothing of one that was given since.
+async fn write_return(
+    db: &mut SqliteConnection,
+    ResumeId(id): ResumeId,
+    news: &Return,
+) -> Result<(), sqlx::Error> {
+    if let Some(at) = news.acknowledged {
+        let sql = "UPDATE resumes SET previous = NULL WHERE id = ?1 AND seen <= ?2";
+        sqlx::query(sql).bind(id).bind(at).execute(&mut *db).await?;
+    }
+    let Some(at) = news.seen else { return Ok(()) };
+    let sql = "UPDATE resumes SET seen = ? WHERE id = ? RETURNING credential";
+    let seen = sqlx::query_scalar(sql).bind(at).bind(id).fetch_optional(&mut *db).await?;
+    match seen.flatten() {
+        Some(credential) => write_use(db, at, CredentialId(credential)).await,
+        None => Ok(()),
+    }
+}
+
+async fn forget(db: &mut SqliteConnection, ResumeId(id): ResumeId) -> Result<(), sqlx::Error> {
+    let sql = "DELETE FROM resumes WHERE id = ? RETURNING credential";
+    let forgotten: Option<Option<i64>> =
+        sqlx::query_scalar(sql).bind(id).fetch_optional(&mut *db).await?;
+    let sql = "DELETE FROM credentials WHERE id = ? AND kind = 'connection'";
+    sqlx::query(sql).bind(forgotten.flatten()).execute(db).await.map(drop)
 }
 
 /// A web session that is used lasts longer.
@@ -273,26 +343,6 @@ async fn write_use(
                expires = CASE kind WHEN 'session' THEN ?2 ELSE expires END
                WHERE id = ?3 AND (expires IS NULL OR expires > ?1)";
     sqlx::query(sql).bind(at).bind(at + millis(SESSION_LIFE)).bind(id).execute(db).await.map(drop)
-}
-
-async fn write_fact(db: &mut SqliteConnection, at: i64, fact: &Fact) -> Result<(), sqlx::Error> {
-    match fact {
-        Fact::CallOpen(call) => write_open_call(db, at, call).await,
-        Fact::CallEnded(call) => write_ended_call(db, at, call).await,
-        Fact::SessionStarted { call: Some(_), .. } => Ok(()), // the call says it
-        Fact::SessionStarted { producer, consumer, call: None, .. } => {
-            let event = Event::new(&actor(consumer.as_ref()), Action::Watch);
-            let event = match producer {
-                Some(name) => event.of(name),
-                None => event.of("(guest)"),
-            };
-            write_event(db, &event, at).await
-        }
-        Fact::Forbidden { asker, of, right } => {
-            let event = Event::new(&actor(asker.as_ref()), Action::Right(*right)).of(of).refused();
-            write_event(db, &event, at).await
-        }
-    }
 }
 
 fn actor(name: Option<&AccountName>) -> Actor {
@@ -357,7 +407,7 @@ async fn write_ended_call(
     write_event(db, &Event { outcome: Outcome::Ended(*reason), ..event }, at).await
 }
 
-/// Adds a row; a refusal only if the same one was not written just before.
+/// Adds a row.
 pub(super) async fn write_event(
     db: &mut SqliteConnection,
     event: &Event,
@@ -369,15 +419,8 @@ pub(super) async fn write_event(
         Actor::Guest { remote } => ("(guest)", remote),
         Actor::Account { name, remote } => (name.as_str(), remote),
     };
-    let since = match outcome {
-        Outcome::Refused => at - millis(REFUSAL_GRAIN),
-        _ => i64::MAX,
-    };
     sqlx::query(
-        "INSERT INTO audit (at, who, remote, action, object, outcome)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM audit
-         WHERE at > ?7 AND who = ?2 AND remote IS ?3 AND action = ?4 AND object IS ?5
-         AND outcome = ?6)",
+        "INSERT INTO audit (at, who, remote, action, object, outcome) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(at)
     .bind(who)
@@ -385,7 +428,6 @@ pub(super) async fn write_event(
     .bind(action.word())
     .bind(object.as_deref())
     .bind(outcome.word())
-    .bind(since)
     .execute(db)
     .await
     .map(drop)
@@ -398,7 +440,6 @@ pub(super) async fn purge(db: &Db, now: i64) -> Result<(), Broken> {
         ("DELETE FROM audit WHERE at < ?", now - millis(AUDIT_LIFE)),
         ("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", MAX_AUDIT),
         ("DELETE FROM calls WHERE began < ?", now - millis(CALLS_LIFE)),
-        ("DELETE FROM resumes WHERE seen < ?", now - millis(resume::LIFE)),
         ("DELETE FROM credentials WHERE expires < ?", now),
         (
             "DELETE FROM credentials WHERE kind = 'connection' AND used < ?

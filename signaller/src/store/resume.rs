@@ -13,20 +13,20 @@ use sqlx::sqlite::SqliteRow;
 use super::Store;
 use super::accounts::{AccountError, id_of};
 use super::db::{Broken, millis, now};
+use super::lanes::{Job, Return};
 use super::peers::Instance;
-use super::record::Job;
 use super::secret::Purpose;
 
-/// Who was not seen for so long does not come back.
+/// Who was not seen for so long before the start of the server does not come back.
 pub(super) const LIFE: Duration = Duration::from_secs(3600);
 
 const COLUMNS: &str = "SELECT r.id, a.name, r.credential, r.peer, r.instance, r.calls
     FROM resumes r LEFT JOIN accounts a ON a.id = r.account
     LEFT JOIN credentials c ON c.id = r.credential
-    WHERE r.seen > ?1 AND (c.expires IS NULL OR c.expires > ?2)";
+    WHERE (c.expires IS NULL OR c.expires > ?1)";
 
 /// Which connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ResumeId(pub(super) i64);
 
 /// What is known of a connection that can come back.
@@ -80,14 +80,8 @@ impl Store {
         token: &str,
     ) -> Result<Option<(ResumeId, Resume)>, Broken> {
         let Some(hash) = Purpose::Resume.hash(token) else { return Ok(None) };
-        let sql = format!("{COLUMNS} AND (r.token = ?3 OR r.previous = ?3)");
-        let now = now();
-        let row = sqlx::query(&sql)
-            .bind(now - millis(LIFE))
-            .bind(now)
-            .bind(hash)
-            .fetch_optional(&self.db().quick)
-            .await?;
+        let sql = format!("{COLUMNS} AND (r.token = ?2 OR r.previous = ?2)");
+        let row = sqlx::query(&sql).bind(now()).bind(hash).fetch_optional(&self.db().quick).await?;
         Ok(row.map(|row| read(&row)).transpose()?)
     }
 
@@ -116,29 +110,30 @@ impl Store {
 
     /// The newest token has arrived: the one before is void. Does not wait.
     pub(crate) fn acknowledge_resume(&self, id: ResumeId) {
-        self.note(Job::ResumeAcknowledged(id));
+        self.note(Job::Return(id, Return { acknowledged: Some(now()), ..Return::default() }));
     }
 
     /// It is there: to be said when it is lost, and every few minutes before, for the case that the
     /// server is killed. Does not wait.
     pub(crate) fn see_resume(&self, id: ResumeId) {
-        self.note(Job::ResumeSeen(id));
+        self.note(Job::Return(id, Return { seen: Some(now()), ..Return::default() }));
     }
 
     /// It will not come back: it took its leave, or was closed. Does not wait.
     pub(crate) fn forget_resume(&self, id: ResumeId) {
-        self.note(Job::ResumeForgotten(id));
+        self.note(Job::Return(id, Return { is_forgotten: true, ..Return::default() }));
     }
 
-    /// All that may come back, for the start of the server.
+    /// All that may come back, for the start of the server; the rest is forgotten. Nobody forgets
+    /// by the clock later: it may be set while a connection lives.
     pub(crate) async fn resumes(&self) -> Result<Vec<(ResumeId, Resume)>, Broken> {
         let now = now();
+        let mut tx = self.db().begin_quick().await?;
+        let sql = "DELETE FROM resumes WHERE seen <= ?";
+        sqlx::query(sql).bind(now - millis(LIFE)).execute(&mut *tx).await?;
         let sql = format!("{COLUMNS} ORDER BY r.id");
-        let rows = sqlx::query(&sql)
-            .bind(now - millis(LIFE))
-            .bind(now)
-            .fetch_all(&self.db().quick)
-            .await?;
+        let rows = sqlx::query(&sql).bind(now).fetch_all(&mut *tx).await?;
+        tx.commit().await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 }

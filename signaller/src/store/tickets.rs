@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use signaller_core::CredentialId;
+use signaller_core::{AccountName, CredentialId};
 
 use super::Store;
 use super::credentials::Credential;
@@ -14,21 +14,28 @@ use super::db::Broken;
 use super::secret::{Hash, Purpose};
 
 const LIFE: Duration = Duration::from_secs(30);
-/// At a time; the oldest goes.
-const MAX: usize = 4096;
+/// Of one account at a time; its oldest goes.
+const MAX: usize = 64;
 
 /// Tickets that were not used yet. A value: time is an argument.
 #[derive(Debug, Default)]
-pub(super) struct Tickets(HashMap<Hash, (Instant, CredentialId)>);
+pub(super) struct Tickets(HashMap<Hash, Ticket>);
+
+#[derive(Debug)]
+struct Ticket {
+    at: Instant,
+    account: AccountName,
+    credential: CredentialId,
+}
 
 impl Store {
     /// A ticket for whoever showed this.
     ///
     /// # Errors
     /// The system has no random numbers.
-    pub(crate) fn issue_ticket(&self, shown: CredentialId) -> io::Result<SecretString> {
+    pub(crate) fn issue_ticket(&self, shown: &Credential) -> io::Result<SecretString> {
         let (secret, hash) = Purpose::Ticket.draw()?;
-        self.tickets().insert(Instant::now(), hash, shown);
+        self.tickets().insert(Instant::now(), hash, shown.account.clone(), shown.id);
         Ok(secret)
     }
 
@@ -48,19 +55,20 @@ impl Store {
 }
 
 impl Tickets {
-    fn insert(&mut self, now: Instant, hash: Hash, credential: CredentialId) {
-        self.0.retain(|_, (at, _)| now.duration_since(*at) < LIFE);
-        if self.0.len() >= MAX {
-            let oldest = self.0.iter().min_by_key(|(_, (at, _))| *at);
-            if let Some(hash) = oldest.map(|(hash, _)| hash.clone()) {
-                self.0.remove(&hash);
-            }
+    fn insert(&mut self, now: Instant, hash: Hash, account: AccountName, credential: CredentialId) {
+        self.0.retain(|_, ticket| now.duration_since(ticket.at) < LIFE);
+        let own = || self.0.iter().filter(|(_, ticket)| ticket.account == account);
+        if own().count() >= MAX
+            && let Some(oldest) = own().min_by_key(|(_, ticket)| ticket.at)
+        {
+            let hash = oldest.0.clone();
+            self.0.remove(&hash);
         }
-        self.0.insert(hash, (now, credential));
+        self.0.insert(hash, Ticket { at: now, account, credential });
     }
 
     fn take(&mut self, now: Instant, hash: &Hash) -> Option<CredentialId> {
-        let (at, credential) = self.0.remove(hash)?;
+        let Ticket { at, credential, .. } = self.0.remove(hash)?;
         (now.duration_since(at) < LIFE).then_some(credential)
     }
 }
@@ -73,8 +81,8 @@ mod tests {
     #[test]
     fn a_ticket_is_good_once_and_not_for_long() {
         let (mut tickets, start) = (Tickets::default(), Instant::now());
-        tickets.insert(start, vec![1], CredentialId(1));
-        tickets.insert(start, vec![2], CredentialId(2));
+        tickets.insert(start, vec![1], name("ann"), CredentialId(1));
+        tickets.insert(start, vec![2], name("ann"), CredentialId(2));
         let soon = start + LIFE - Duration::from_millis(1);
         assert_eq!(tickets.take(soon, &vec![1]), Some(CredentialId(1)));
         assert_eq!(tickets.take(soon, &vec![1]), None);
@@ -83,16 +91,22 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_too_many() {
+    fn one_account_has_never_too_many_and_takes_nobody_elses() {
         let (mut tickets, mut now) = (Tickets::default(), Instant::now());
-        for id in 0..i64::try_from(MAX).unwrap() + 10 {
+        tickets.insert(now, vec![], name("bob"), CredentialId(-1));
+        for id in 0..MAX as i64 + 10 {
             now += Duration::from_millis(1);
-            tickets.insert(now, id.to_be_bytes().to_vec(), CredentialId(id));
+            tickets.insert(now, id.to_be_bytes().to_vec(), name("ann"), CredentialId(id));
         }
-        assert_eq!(tickets.0.len(), MAX);
+        assert_eq!(tickets.0.len(), MAX + 1);
         assert_eq!(tickets.take(now, &9_i64.to_be_bytes().to_vec()), None);
         assert_eq!(tickets.take(now, &10_i64.to_be_bytes().to_vec()), Some(CredentialId(10)));
-        tickets.insert(now + LIFE, vec![], CredentialId(0));
+        assert_eq!(tickets.take(now, &vec![]), Some(CredentialId(-1)));
+        tickets.insert(now + LIFE, vec![], name("ann"), CredentialId(0));
         assert_eq!(tickets.0.len(), 1);
+    }
+
+    fn name(text: &str) -> AccountName {
+        AccountName::parse(text).unwrap()
     }
 }

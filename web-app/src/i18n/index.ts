@@ -36,7 +36,7 @@ type Params<P extends Phrase> = [Names<P["en"]>] extends [never]
   : [params: { readonly [N in Names<P["en"]>]: N extends "count" ? number : Value }];
 type Names<T extends Text> = T extends string
   ? Placeholder<T>
-  : { [F in keyof T]: Placeholder<T[F]> }[keyof T];
+  : { [F in keyof T]-?: Placeholder<T[F]> }[keyof T];
 type Placeholder<S> = S extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Placeholder<Rest>
   : never;

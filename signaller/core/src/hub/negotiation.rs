@@ -201,7 +201,7 @@ impl Hub {
         // The consumer first: it knows its session before the producer's offer can reach it.
         for (conn, notice) in [
             (consumer, Notice::SessionStarted { peer: producer_id, session: id }),
-            (producer, Notice::SessionRequested { peer: consumer_id, session: id, offer }),
+            (producer, Notice::SessionRequested { peer: consumer_id, session: id, offer, call }),
         ] {
             if conn == asker {
                 self.answer(conn, notice);

@@ -105,7 +105,7 @@ pub(super) async fn ticket(
     State(api): State<Api>,
     asker: Asker,
 ) -> Result<axum::Json<Ticket>, Refused> {
-    let ticket = api.store.issue_ticket(asker.credential.id);
+    let ticket = api.store.issue_ticket(&asker.credential);
     let ticket =
         ticket.map_err(|_| Refused::new("unavailable", "the system has no random numbers"))?;
     Ok(axum::Json(Ticket { ticket: ticket.expose_secret().to_owned() }))

@@ -62,9 +62,7 @@ pub(super) async fn set(
             return Err(Refused::new("badName", format!("there is no account {stranger}")));
         }
     }
-    for (right, circle) in &changes {
-        api.store.set_right(&name, *right, circle, &asker.actor()).await?;
-    }
+    api.store.set_rights(&name, &changes, &asker.actor()).await?;
     Ok(axum::Json(Rights::from(&account(&api, &name).await?.rights)))
 }
 
