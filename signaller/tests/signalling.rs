@@ -3,9 +3,10 @@
 mod common;
 
 use common::{Client, SDP, Stranger, tcp};
+use futures_util::future::join_all;
 use intercom_signaller::{Level, Timing};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -179,4 +180,45 @@ async fn the_end_of_the_server_is_a_close_frame() {
     phone.start_session(&mut door).await;
     let (_, door, phone) = tokio::join!(server.server.stop(), door.closed(), phone.closed());
     assert_eq!((door.0, phone.0), (1001, 1001));
+}
+
+/// As stock elements show who they are: in the path, or with a header where they can set one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stock_client_keeps_its_peer_id() {
+    let server = &Stranger::start_with(|config| config.anonymous = Level::Deny).await;
+    let token = server.device("door");
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str()), ("X-Intercom-Instance", "cam")];
+    let in_path = format!("/t/{token}/mic");
+    let ids = join_all([("/", &headers[..]), (&in_path, &[])].map(async |(path, headers)| {
+        let connect =
+            async || Client::upgrade(tcp(server.plain()).await, path, headers).await.unwrap();
+        let mut first = connect().await;
+        let id = first.next().await["peerId"].clone();
+        let welcome = json!({"type": "welcome", "peerId": id});
+        first.send_raw(Message::Close(None)).await;
+        let mut again = connect().await;
+        assert_eq!(again.next().await, welcome, "it left and came back");
+
+        // Whoever is there is asked, answers, and stays.
+        let mut double = connect().await;
+        let (code, words) = tokio::select! {
+            closed = double.closed() => closed,
+            heard = again.next_raw() => panic!("{heard:?}"),
+        };
+        assert_eq!((code, &*words), (4409, "another connection has your peer id and is alive"));
+        let mut silent = again;
+
+        // It has lost its network, and nobody has told the server.
+        let start = Instant::now();
+        let mut newer = connect().await;
+        assert_eq!(newer.next().await, welcome, "in the place of the one that hangs");
+        let took = start.elapsed();
+        assert!((2..10).contains(&took.as_secs()), "{took:?}");
+        assert_eq!(silent.closed().await, (4409, "a newer connection took your peer id".into()));
+        newer.hears_nothing().await;
+        id
+    }))
+    .await;
+    assert_ne!(ids[0], ids[1], "two installations");
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +100,19 @@ impl Stranger {
     /// A welcomed client of the plain listener.
     pub async fn client(&self) -> Client {
         Client::open(tcp(self.plain()).await, "/", &[]).await.unwrap()
+    }
+
+    /// A new device, and a token of it.
+    pub fn device(&self, name: &str) -> String {
+        let run = |line: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_intercom-signaller"));
+            command.args(line.split(' ')).arg("--data-dir").arg(self.data.path());
+            let output = command.env("INTERCOM_CONFIG", "/dev/null").output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+        };
+        run(&format!("account add {name} --kind device"));
+        run(&format!("token create {name}"))
     }
 
     pub async fn producer(&self, name: &str) -> Client {
