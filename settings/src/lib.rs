@@ -13,6 +13,7 @@ mod file;
 mod layers;
 pub mod log;
 mod print;
+pub mod secret;
 mod terminal;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,7 @@ mod describe;
 mod trust;
 
 use std::fmt::Write;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -19,12 +18,11 @@ use intercom_pki::{
     Host, InitError, IpRange, IssueError, Leaf, Limits, OpenError, P12Error, RenewError, Root,
     hosts, parse_ip, renew_server, write_p12,
 };
+use intercom_settings::secret;
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 use trust::Trust;
-
-/// Nobody's password is longer; a device file has no end.
-const MAX_PASSWORD_LEN: u64 = 4096;
 
 /// The custom CA of an intercom: browsers and phones trust it once.
 #[derive(Debug, Parser)]
@@ -235,32 +233,23 @@ fn renew(args: &Renew) -> Result<Output, CliError> {
 fn p12(args: &P12) -> Result<Output, CliError> {
     let password = args.password_file.as_deref().map(read_password).transpose()?;
     let password = password.unwrap_or_default();
+    let password = password.expose_secret();
     let out = args.out.clone().unwrap_or_else(|| args.dir.dir.join("server.p12"));
     let encryption = match args.encryption {
         Cipher::Aes256 => Encryption::Aes256,
         Cipher::TripleDes => Encryption::TripleDes,
     };
-    write_p12(&args.dir.dir, &out, &password, encryption)?;
+    write_p12(&args.dir.dir, &out, password, encryption)?;
     let with = if password.is_empty() { "an empty password" } else { "the given password" };
     Ok(format!("wrote {} with {with}\n", out.display()).into())
 }
 
-/// The first line; what editors and `echo` add behind it is not part of a password.
-fn read_password(file: &Path) -> Result<String, CliError> {
+fn read_password(file: &Path) -> Result<SecretString, CliError> {
     let line = match file {
-        stdin if stdin == Path::new("-") => first_line(io::stdin()),
-        file => File::open(file).and_then(first_line),
+        stdin if stdin == Path::new("-") => secret::first_line(io::stdin()),
+        file => secret::from_file(file),
     };
     line.map_err(|source| CliError::Password { file: file.to_owned(), source })
-}
-
-fn first_line(from: impl Read) -> io::Result<String> {
-    let mut line = String::new();
-    let length = BufReader::new(from.take(MAX_PASSWORD_LEN)).read_line(&mut line)?;
-    if length as u64 == MAX_PASSWORD_LEN {
-        return Err(io::Error::other("it is too long"));
-    }
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn rotate(step: Rotate) -> Result<Output, CliError> {

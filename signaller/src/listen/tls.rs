@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use intercom_settings::secret;
 use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -17,6 +18,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use secrecy::{ExposeSecret, SecretString};
 
 /// Nobody's certificate is larger; a device file has no end.
 const MAX_LEN: u64 = 1024 * 1024;
@@ -206,7 +208,8 @@ fn read_pkcs12(
     password_file: Option<&Path>,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let password = password_file.map(read_password).transpose()?.unwrap_or_default();
-    let store = KeyStore::from_pkcs12(&read(file)?, &password, Pkcs12ImportPolicy::Strict)
+    let password = password.expose_secret();
+    let store = KeyStore::from_pkcs12(&read(file)?, password, Pkcs12ImportPolicy::Strict)
         .map_err(|error| TlsError::Locked { file: file.into(), why: error.to_string() })?;
     let Some((_, pair)) = store.private_key_chain() else {
         return Err(TlsError::Lacks { file: file.into(), what: What::Key });
@@ -216,10 +219,9 @@ fn read_pkcs12(
     Ok((chain, key.into()))
 }
 
-/// The first line: what editors and `echo` add behind it is not part of a password.
-fn read_password(file: &Path) -> Result<String, TlsError> {
-    let text = String::from_utf8_lossy(&read(file)?).into_owned();
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+fn read_password(file: &Path) -> Result<SecretString, TlsError> {
+    let unreadable = |source| TlsError::Unreadable { file: file.into(), source };
+    secret::from_file(file).map_err(unreadable)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
