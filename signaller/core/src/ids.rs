@@ -59,11 +59,7 @@ macro_rules! uuid {
         impl $id {
             /// Reads the 36 characters that [`Display`](fmt::Display) writes; `None` for anything
             /// else, which none is called.
-            pub fn is_hyphen(index: usize) -> bool {
-                matches!(index, 8 | 13 | 18 | 23)
-            }
-
-            fn parse(text: &str) -> Option<Self> {
+            pub fn parse(text: &str) -> Option<Self> {
                 parse(text).map(Self)
             }
         }
