@@ -1,10 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-// Real programs on a small machine: one file at a time, deadlines that only a fault reaches.
+// Real programs on a small machine: one file at a time and few tests of it, deadlines that only a fault reaches.
 export default defineConfig({
   test: {
     include: ["e2e/**/*.test.ts"],
     fileParallelism: false,
+    maxConcurrency: 3,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -159,6 +159,16 @@ export class House {
     return program;
   }
 
+  /** Starts a device that answers everybody; its loudspeaker is a file. */
+  async phone(name: string, speaker: string): Promise<Program> {
+    const token = ["--token-file", await this.device(name), "--name", name];
+    const media = ["--video", "test:ball", "--audio", "test", "--speaker", `file:${speaker}`];
+    const args = [...this.#server(), ...token, ...media, "--answer", "auto"];
+    const program = this.start("intercom-producer", args);
+    await program.line(/^on air: /);
+    return program;
+  }
+
   consumer(...args: string[]): Program {
     return this.start("intercom-consumer", [...this.#server(), ...args]);
   }

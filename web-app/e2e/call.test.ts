@@ -1,0 +1,224 @@
+// Calls between people in browsers, and with a device, over the real programs.
+
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { connections, House, PERMIT } from "./harness.ts";
+import { Line } from "./line.ts";
+import { PASSWORD, Person } from "./people.ts";
+import { peak } from "./wav.ts";
+
+/** Several calls at once on a small machine. */
+const SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=10";
+
+let house: House;
+let browser: Browser;
+
+beforeAll(async () => {
+  house = await House.open("deny");
+  browser = await house.browser(PERMIT, SLOW_CAMERA);
+});
+
+afterAll(async () => {
+  await house[Symbol.asyncDispose]();
+});
+
+test.concurrent("two people see and hear each other, until one or the other hangs up", async () => {
+  await using pair = await two("ann", "bob");
+  const [ann, bob] = pair.people;
+  await talk(ann, bob);
+  const loud = await Promise.all([ann.hears(), bob.hears()]);
+  for (const level of loud) expect(level).toBeGreaterThan(0.01);
+  await ann.press("Hang up");
+  await Promise.all([ann, bob].map(async (one) => one.sees("Call ended")));
+
+  await bob.press("Call again");
+  await ann.rungBy("bob");
+  await ann.press("Accept");
+  await Promise.all([ann, bob].map(async (one) => one.seesMotion()));
+  await ann.press("Hang up");
+  await Promise.all([ann, bob].map(async (one) => one.sees("Call ended")));
+  await ann.press("Back");
+  await ann.page.getByRole("button", { name: "Call bob" }).waitFor();
+  expect([...ann.trace.errors, ...bob.trace.errors]).toEqual([]);
+});
+
+test.concurrent("who is called may refuse, and who calls may give up", async () => {
+  await using pair = await two("cat", "dan");
+  const [cat, dan] = pair.people;
+  await cat.call("dan");
+  await dan.rungBy("cat");
+  await dan.press("Refuse");
+  await cat.sees("dan did not take the call");
+  await cat.press("Call again");
+  await dan.rungBy("cat");
+  await cat.press("Cancel the call");
+  await cat.sees("Call cancelled");
+  await dan.sees("Missed call from cat");
+});
+
+test.concurrent("who is called and does nothing has missed it after 30 s", async () => {
+  await using pair = await two("eve", "fay");
+  const [eve, fay] = pair.people;
+  await eve.call("fay");
+  await fay.rungBy("eve");
+  await eve.sees("fay did not answer");
+  await fay.sees("Missed call from eve");
+  expect(fay.trace.errors).toEqual([]);
+});
+
+test.concurrent("a third one sees that both are busy, and nothing else", async () => {
+  await using pair = await two("gus", "hal");
+  const [gus, hal] = pair.people;
+  await using ivy = await Person.of(house, browser, "ivy");
+  await talk(gus, hal);
+  await ivy.sees("In a call");
+  expect(await ivy.page.getByRole("button", { name: /^(Call gus|Call hal)$/ }).count()).toBe(0);
+  expect(await ivy.page.locator("[data-peer]").count()).toBe(0);
+  const said = await ivy.page.evaluate(pry);
+  expect(said.refusals).toEqual({ startSession: "forbidden", offerCall: "busy" });
+  expect(said.heard).not.toMatch(/callId|sdp|candidate/);
+  await Promise.all([gus, hal].map(async (one) => one.seesMotion()));
+});
+
+test.concurrent("who closes the tab has hung up", async () => {
+  await using pair = await two("jan", "kim");
+  const [jan, kim] = pair.people;
+  await talk(jan, kim);
+  await jan.page.close();
+  await kim.sees("Call ended");
+});
+
+test.concurrent(
+  "what is muted and switched off is seen at the other end, and a screen instead",
+  async () => {
+    await using pair = await two("leo", "mia");
+    const [leo, mia] = pair.people;
+    await talk(leo, mia);
+    await leo.press("Mute");
+    await mia.page.getByText("leo is muted").waitFor({ state: "attached" });
+    await leo.press("Camera off");
+    await mia.sees("leo’s camera is off");
+    await leo.press("Camera on");
+    await leo.press("Unmute");
+    await mia.page.getByText("leo is muted").waitFor({ state: "detached" });
+    await mia.seesMotion();
+    await leo.press("Share screen");
+    await leo.sees("Your screen is shown");
+    await mia.seesShape(16 / 9, false);
+    await leo.press("Stop sharing");
+    await mia.seesShape(16 / 9);
+    await mia.seesMotion();
+  },
+);
+
+test.concurrent("a person and a device see and hear each other", async () => {
+  await using ned = await Person.of(house, browser, "ned");
+  const file = join(house.dir, "door.wav");
+  const door = await house.phone("door", file);
+  await ned.call("door");
+  await ned.seesMotion();
+  expect(await ned.hears()).toBeGreaterThan(0.01);
+  await door.line(/^in call with ned$/);
+  while ((await peak(file)) < 0.01) await ned.seesMotion();
+  await ned.press("Hang up");
+  await door.line(/^call ended: hangup$/);
+});
+
+test.concurrent("a call outlives its signaller, which is killed and comes back", async () => {
+  await using own = await House.open("deny");
+  const at = await own.browser(PERMIT, SLOW_CAMERA);
+  const [ann, bob] = await Promise.all([Person.of(own, at, "ann"), Person.of(own, at, "bob")]);
+  await talk(ann, bob);
+  await Promise.all([ann, bob].map(async (one) => one.watchForGaps()));
+  await own.killSignaller();
+  await ann.sees("The server is away");
+  await Promise.all([ann, bob].map(async (one) => one.seesMotion(60)));
+  await own.startSignaller("deny");
+  for (const one of [ann, bob])
+    await one.page.getByText("The server is away").waitFor({ state: "detached" });
+  await Promise.all([ann, bob].map(async (one) => one.seesMotion(30)));
+  for (const one of [ann, bob]) {
+    expect(await connections(one.page)).toHaveLength(2);
+    expect(await one.longestGap()).toBeLessThan(3_000);
+  }
+  await bob.press("Hang up");
+  await Promise.all([ann, bob].map(async (one) => one.sees("Call ended")));
+});
+
+/**
+ * The line is cut between one page and the server, so that both believe that the other is silent,
+ * and the packets of its media are dropped by the browser itself: to the page that is a network
+ * that is away, and no socket says so.
+ */
+test.concurrent("a call outlives 20 s without a network", async () => {
+  await using line = await Line.to(house.port);
+  await using pat = await Person.of(house, browser, "pat");
+  await house.manage("account add quin", `${PASSWORD}\n`);
+  await using quin = await Person.at(browser, line.url, "quin");
+  await talk(pat, quin);
+  line.cut();
+  const mend = await quin.loseMedia();
+  const cut = Date.now();
+  await pat.sees("Unstable");
+  await quin.sees("The server is away");
+  await pat.sees("pat lost the server".replace("pat", "quin"));
+  await new Promise((resolve) => setTimeout(resolve, cut + 20_000 - Date.now()));
+  line.mend();
+  await mend();
+  await Promise.all([pat, quin].map(async (one) => one.seesMotion(30)));
+  await pat.page.getByText("quin lost the server").waitFor({ state: "detached" });
+  await quin.page.getByText("The server is away").waitFor({ state: "detached" });
+  await quin.press("Hang up");
+  await Promise.all([pat, quin].map(async (one) => one.sees("Call ended")));
+});
+
+interface Pair extends AsyncDisposable {
+  readonly people: readonly [Person, Person];
+}
+
+async function two(one: string, other: string): Promise<Pair> {
+  const people = await Promise.all([one, other].map((name) => Person.of(house, browser, name)));
+  const [first, second] = people as [Person, Person];
+  const dispose = async (): Promise<void> => {
+    for (const person of people) await person[Symbol.asyncDispose]();
+  };
+  return { people: [first, second], [Symbol.asyncDispose]: dispose };
+}
+
+/** Until both see the other move. */
+async function talk(caller: Person, callee: Person): Promise<void> {
+  await caller.call(callee.name);
+  await callee.rungBy(caller.name);
+  await callee.press("Accept");
+  await Promise.all([caller, callee].map(async (one) => one.seesMotion()));
+}
+
+/** Runs in the page of somebody whom a call is none of their business. */
+async function pry(): Promise<{ refusals: Record<string, string>; heard: string }> {
+  const socket = new WebSocket(`wss://${location.host}/ws`, "intercom.v1");
+  const heard: string[] = [];
+  const answers = new Map<number, (message: Record<string, unknown>) => void>();
+  const hear = async (id: number): Promise<Record<string, unknown>> =>
+    new Promise((resolve) => answers.set(id, resolve));
+  const welcome = hear(0);
+  socket.onmessage = ({ data }: MessageEvent<string>) => {
+    heard.push(data);
+    const message = JSON.parse(data) as Record<string, unknown>;
+    answers.get(message["type"] === "welcome" ? 0 : Number(message["id"]))?.(message);
+  };
+  socket.onopen = () => socket.send(JSON.stringify({ type: "hello", instance: "pry" }));
+  await welcome;
+  const ask = async (id: number, message: object): Promise<Record<string, unknown>> => {
+    const answer = hear(id);
+    socket.send(JSON.stringify({ ...message, id }));
+    return answer;
+  };
+  const list = (await ask(1, { type: "list" }))["producers"] as { id: string }[];
+  const session = await ask(2, { type: "startSession", peerId: list[0]?.id ?? "nobody" });
+  const media = { audio: true, video: true };
+  const call = await ask(3, { type: "offerCall", to: "gus", media });
+  socket.close();
+  const refusals = { startSession: `${session["code"]}`, offerCall: `${call["code"]}` };
+  return { refusals, heard: heard.join("\n") };
+}

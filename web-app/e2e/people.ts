@@ -1,0 +1,191 @@
+// People at the page, each in a browser context of their own: what they do, see and hear in a call.
+
+import type { Browser, Page } from "playwright-core";
+import { openPage, type House, type Trace } from "./harness.ts";
+
+export const PASSWORD = "correct horse battery";
+
+export class Person {
+  readonly name: string;
+  readonly page: Page;
+  readonly trace: Trace;
+
+  private constructor(name: string, page: Page, trace: Trace) {
+    this.name = name;
+    this.page = page;
+    this.trace = trace;
+  }
+
+  /** Makes the account and logs in. */
+  static async of(house: House, browser: Browser, name: string): Promise<Person> {
+    await house.manage(`account add ${name}`, `${PASSWORD}\n`);
+    return Person.at(browser, house.url, name);
+  }
+
+  /** One more device of somebody who has an account. */
+  static async at(browser: Browser, url: string, name: string): Promise<Person> {
+    const person = await Person.before(browser, url, name);
+    await person.logIn();
+    return person;
+  }
+
+  /** Makes the account at the page, which logs in. */
+  static async register(house: House, browser: Browser, name: string): Promise<Person> {
+    const person = await Person.before(browser, house.url, name);
+    await person.press("Make an account");
+    await person.logIn();
+    return person;
+  }
+
+  /** Leaves the page; whatever is going on there ends. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.page.context().close();
+  }
+
+  /** Fills in the form, one after the other: the server takes few logins at a time. */
+  async logIn(): Promise<void> {
+    const { page } = this;
+    const mine = logins.then(async () => {
+      await page.getByLabel("Name").fill(this.name);
+      await page.getByLabel("Password").fill(PASSWORD);
+      await page.keyboard.press("Enter");
+      await page.getByText("Connected", { exact: true }).waitFor();
+    });
+    logins = mine.catch(() => undefined);
+    await mine;
+  }
+
+  private static async before(browser: Browser, url: string, name: string): Promise<Person> {
+    const { page, trace } = await openPage(browser, url);
+    return new Person(name, page, trace);
+  }
+
+  async call(other: string): Promise<void> {
+    await this.press(`Call ${other}`);
+  }
+
+  async press(button: string): Promise<void> {
+    await this.page.getByRole("button", { name: button, exact: true }).click();
+  }
+
+  async rungBy(other: string): Promise<void> {
+    await this.page.getByRole("heading", { name: `${other} is calling` }).waitFor();
+  }
+
+  async sees(words: string): Promise<void> {
+    await this.page.getByText(words).first().waitFor();
+  }
+
+  /** Waits until the other side's picture has moved: two frames that differ, and so many between. */
+  async seesMotion(frames = 10): Promise<void> {
+    await this.page.evaluate(watchMotion, frames);
+  }
+
+  /** Waits until the other side is louder than a whisper; the peak, 0 to 1. */
+  async hears(): Promise<number> {
+    return this.page.evaluate(listen);
+  }
+
+  /** Waits until the other side's picture is so many times as wide as it is high, or is not. */
+  async seesShape(ratio: number, isIt = true): Promise<void> {
+    await this.page.waitForFunction(hasShape, { ratio, isIt });
+  }
+
+  /** From now on, how long the other side's picture stands still is measured. */
+  async watchForGaps(): Promise<void> {
+    await this.page.evaluate(measureGaps);
+  }
+
+  /** Ms. */
+  async longestGap(): Promise<number> {
+    return this.page.evaluate(() => (window as unknown as { longestGap: number }).longestGap);
+  }
+
+  /** Drops all packets of WebRTC, both ways, until the answer is called. */
+  async loseMedia(): Promise<() => Promise<void>> {
+    const session = await this.page.context().newCDPSession(this.page);
+    const lose = async (packetLoss: number): Promise<void> => {
+      await session.send("Network.emulateNetworkConditions", {
+        offline: false,
+        latency: 0,
+        downloadThroughput: -1,
+        uploadThroughput: -1,
+        packetLoss,
+      });
+    };
+    await lose(100);
+    return async () => lose(0);
+  }
+}
+
+/** Runs in the page. */
+function hasShape({ ratio, isIt }: { ratio: number; isIt: boolean }): boolean {
+  const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
+  if (!video || video.videoWidth === 0) return false;
+  return Math.abs(video.videoWidth / video.videoHeight - ratio) < 0.02 === isIt;
+}
+
+/** Runs in the page. */
+function measureGaps(): void {
+  const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
+  const measured = window as unknown as { longestGap: number };
+  measured.longestGap = 0;
+  let last = performance.now();
+  const look = (now: number): void => {
+    measured.longestGap = Math.max(measured.longestGap, now - last);
+    last = now;
+    video?.requestVideoFrameCallback(look);
+  };
+  video?.requestVideoFrameCallback(look);
+}
+
+/** Of all people. */
+let logins = Promise.resolve();
+
+/** Runs in the page. */
+async function watchMotion(frames: number): Promise<void> {
+  const find = (): HTMLVideoElement | null =>
+    document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
+  const canvas = new OffscreenCanvas(64, 36);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (!context) throw new Error("no canvas");
+  let first: Uint8ClampedArray | null = null;
+  let seen = 0;
+  while (seen < frames || !first) {
+    const video = find();
+    if (!video) throw new Error("nobody is seen");
+    await new Promise((next) => video.requestVideoFrameCallback(next));
+    context.drawImage(video, 0, 0, 64, 36);
+    const { data } = context.getImageData(0, 0, 64, 36);
+    const isBlack = data.every((value, index) => index % 4 === 3 || value < 20);
+    if (isBlack) continue;
+    first ??= data;
+    const before = first;
+    const moved = data.filter((value, index) => Math.abs(value - (before[index] ?? 0)) > 16).length;
+    if (moved > 8 || seen > 0) seen += 1;
+  }
+}
+
+/** Runs in the page. */
+async function listen(): Promise<number> {
+  const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
+  if (!(video?.srcObject instanceof MediaStream)) throw new Error("nobody is heard");
+  const context = new AudioContext();
+  await context.resume();
+  const analyser = context.createAnalyser();
+  context.createMediaStreamSource(video.srcObject).connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  return new Promise<number>((resolve) => {
+    const look = (): void => {
+      analyser.getFloatTimeDomainData(samples);
+      const peak = Math.max(...samples.map(Math.abs));
+      if (peak <= 0.01) {
+        requestAnimationFrame(look);
+        return;
+      }
+      void context.close();
+      resolve(peak);
+    };
+    look();
+  });
+}
