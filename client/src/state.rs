@@ -40,6 +40,11 @@ pub const PONG_DEADLINE: Duration = Duration::from_secs(5);
 pub const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 /// The same for a server that lets nobody in just now: too many failed logins, say.
 pub const RETRY_LATER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+/// How much of the time for which TURN credentials are good may pass before new ones are asked for,
+/// in hundredths; and how soon they are asked for again if nothing comes.
+pub const RENEW_AFTER: u32 = 90;
+/// See [`RENEW_AFTER`].
+pub const RENEW_AGAIN: Duration = Duration::from_secs(60);
 /// From `logout` until it must have been carried out.
 pub const LOGOUT_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -100,6 +105,8 @@ pub struct State {
     calls: Calls,
     /// The user wants to know of accounts.
     lists_accounts: bool,
+    /// When STUN and TURN servers are to be asked for.
+    renew_at: Option<Instant>,
     gap: Option<Gap>,
 }
 
@@ -144,6 +151,7 @@ impl State {
             sessions: Sessions::new(config.role.clone(), config.meta.clone(), seed),
             calls: Calls::default(),
             lists_accounts: false,
+            renew_at: None,
             gap: None,
         }
     }
@@ -186,7 +194,8 @@ impl State {
             Link::Online { ping_at, heard_by, .. } => heard_by.unwrap_or(ping_at),
         };
         let ack = self.out.ledger().and_then(Ledger::ack_at);
-        [Some(link), ack, self.sessions.poll_timeout(&self.out)].into_iter().flatten().min()
+        let sessions = self.sessions.poll_timeout(&self.out);
+        [Some(link), ack, sessions, self.renew_at].into_iter().flatten().min()
     }
 }
 
@@ -242,6 +251,10 @@ impl State {
         if let Some(received) = self.out.ledger_mut().and_then(|ledger| ledger.due(now)) {
             self.out.aside(&ClientMessage::Ack { received });
         }
+        if self.renew_at.is_some_and(|at| at <= now) {
+            self.renew_at = Some(now + RENEW_AGAIN);
+            self.out.ask(&ClientMessage::GetIceServers, Request::Other);
+        }
         let Link::Online { ping_at, heard_by, .. } = &mut self.link else { return };
         match heard_by {
             Some(by) if *by <= now => self.lost(now, Lost::Silent),
@@ -296,6 +309,7 @@ impl State {
     /// Counts anew, or not at all: what was asked and not answered is lost, and perhaps the rest.
     fn begin_anew(&mut self, ledger: Option<Ledger>) {
         let was_extended = self.out.is_extended();
+        self.renew_at = None;
         let mut called = self.out.begin(ledger);
         if was_extended {
             called.extend(self.gap.take().unwrap_or_default().called);
@@ -363,7 +377,10 @@ impl State {
             }) => {
                 self.begin_anew(resume_token.map(|Secret(token)| Ledger::new(&token)));
                 self.welcome(now, &peer_id, account.map(Cow::into_owned));
-                self.ice_servers(ice_servers, None);
+                // How long they are good is in the answer only.
+                let expires = ice_servers.iter().any(|server| server.credential.is_some());
+                self.renew_at = expires.then_some(now);
+                self.tell_ice_servers(ice_servers, None);
             }
             FromServer::Intercom(ServerMessage::Resumed {
                 received,
@@ -516,7 +533,11 @@ impl State {
             ServerMessage::AccountGone { name } => {
                 self.out.tell(Event::AccountGone { name: name.into_owned() });
             }
-            ServerMessage::IceServers { ice_servers, ttl } => self.ice_servers(ice_servers, ttl),
+            ServerMessage::IceServers { ice_servers, ttl } => {
+                let ttl = ttl.map(|seconds| Duration::from_secs(seconds.into()));
+                self.renew_at = ttl.map(|ttl| now + (ttl * RENEW_AFTER / 100).max(RENEW_AGAIN));
+                self.tell_ice_servers(ice_servers, ttl);
+            }
             ServerMessage::Snapshot { accounts, call, sessions } => {
                 self.snapshot(now, accounts, call, &sessions);
             }
@@ -559,8 +580,7 @@ impl State {
         self.out.tell(Event::Refused { details: details.to_owned() });
     }
 
-    fn ice_servers(&mut self, servers: Vec<intercom::IceServer>, ttl: Option<u32>) {
-        let ttl = ttl.map(|seconds| Duration::from_secs(seconds.into()));
+    fn tell_ice_servers(&mut self, servers: Vec<intercom::IceServer>, ttl: Option<Duration>) {
         self.out.tell(Event::IceServers(IceServers { servers, ttl }));
     }
 

@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use intercom_client::state::{
-    ACK_AFTER, ACK_EVERY, HELLO_DEADLINE, Input, LOGOUT_DEADLINE, Output, RETRY, RETRY_LATER, State,
+    ACK_AFTER, ACK_EVERY, HELLO_DEADLINE, Input, LOGOUT_DEADLINE, Output, RENEW_AGAIN, RETRY,
+    RETRY_LATER, State,
 };
 use intercom_client::{
     CallEnd, CallEvent, CallId, Command, Config, EndReason, Event, HangUpReason, Login, Lost,
@@ -745,4 +746,61 @@ proptest! {
             prop_assert!(text.contains(&format!("candidate:{number}\"")), "{text}");
         }
     }
+}
+
+/// How often new ones were asked for; whether it was `getIceServers` and nothing else.
+fn renewals(world: &mut World) -> usize {
+    let written = world.written();
+    let asks = |message: &&Value| message["type"] == "getIceServers";
+    let other = |message: &&Value| !asks(message) && message["type"] != "ack";
+    assert_eq!(written.iter().find(other), None);
+    written.iter().filter(asks).count()
+}
+
+#[test]
+fn turn_credentials_are_renewed_before_they_expire() {
+    let mut world = World::new(Role::Listener, Login::Token("ict_secret".into()));
+    world.open();
+    world.outputs();
+    let turn = json!([{"urls": ["turn:t"], "username": "1:ann", "credential": "c"}]);
+    world.say(json!({"type": "welcome", "peerId": "me", "account": "ann", "role": "user",
+        "resumeToken": "t1", "iceServers": turn}));
+    world.outputs();
+    world.advance(Duration::ZERO);
+    assert_eq!(renewals(&mut world), 1, "the welcome does not say how long they are good");
+    let hour = Duration::from_secs(3600);
+    let answer = json!({"type": "iceServers", "iceServers": turn, "ttl": 36_000});
+    world.say(answer.clone());
+    world.outputs();
+    world.advance(9 * hour - Duration::from_secs(1));
+    assert_eq!(renewals(&mut world), 0);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(renewals(&mut world), 1);
+
+    // The answer did not come, and then there was no connection for longer than they are good.
+    world.advance(RENEW_AGAIN);
+    assert_eq!(renewals(&mut world), 1);
+    world.say(answer);
+    world.input(Input::Lost(Lost::Network("reset".into())));
+    world.now += 20 * hour;
+    world.input(Input::Timeout);
+    world.outputs();
+    world.open();
+    world.outputs();
+    world.resumed(0);
+    world.outputs();
+    world.advance(Duration::ZERO);
+    assert_eq!(renewals(&mut world), 1);
+    // These do not change.
+    world.say(json!({"type": "iceServers", "iceServers": [{"urls": ["stun:s"]}], "ttl": null}));
+    world.outputs();
+    world.advance(20 * hour);
+    assert_eq!(renewals(&mut world), 0);
+}
+
+#[test]
+fn what_does_not_expire_is_not_asked_for_again() {
+    let mut world = World::listener();
+    world.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(renewals(&mut world), 0);
 }
