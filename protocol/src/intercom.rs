@@ -545,7 +545,7 @@ impl<'a> Tagged<'a, FromServer<'a>> {
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         let Head { kind, id: tag } = serde_json::from_str(text)?;
         let id = id(tag)?;
-        let message = if OURS.contains(&&*kind) {
+        let message = if SERVER_TYPES.contains(&&*kind) {
             FromServer::Intercom(serde_json::from_str(text)?)
         } else {
             FromServer::Gst(gst::ServerMessage::parse(text)?)
@@ -598,8 +598,8 @@ pub fn tag(mut message: String, id: &RawValue) -> String {
     message
 }
 
-/// Types of [`ServerMessage`] that are not also in [`gst`], or that say more there.
-const OURS: [&str; 20] = [
+/// Types of [`ServerMessage`]: those that are not also in [`gst`], and those that say more here.
+pub const SERVER_TYPES: [&str; 20] = [
     "welcome",
     "resumed",
     "ack",
