@@ -17,6 +17,8 @@ use crate::words::{CallEvent, Event};
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     current: Option<Call>,
+    /// The last one of which the server said that it is over.
+    over: Option<CallId>,
 }
 
 #[derive(Debug)]
@@ -140,6 +142,7 @@ impl Calls {
             ServerMessage::CallEnded { call_id, reason }
                 if self.current.as_ref().is_some_and(|call| *call.id.as_str() == *call_id) =>
             {
+                self.over = self.current.as_ref().map(|call| call.id.clone());
                 self.ended(out, reason);
             }
             _ => {}
@@ -159,6 +162,7 @@ impl Calls {
         called: Vec<String>,
     ) {
         let call = call.filter(|call| call.stage != Stage::Elsewhere);
+        let call = call.filter(|call| !self.is_ghost(out, call));
         let same = self.current.as_ref().zip(call.as_ref());
         if same.is_none_or(|(old, new)| *old.id.as_str() != *new.call_id) {
             self.ended(out, EndReason::Disconnected);
@@ -174,6 +178,15 @@ impl Calls {
         if let Some(call) = &self.current {
             call.say_again(out);
         }
+    }
+
+    /// A server that was killed just when the call ended does not know that: it is told.
+    fn is_ghost(&self, out: &mut Outlet, call: &intercom::Call<'_>) -> bool {
+        let over = self.over.as_ref().filter(|over| *over.as_str() == *call.call_id);
+        if let Some(over) = over {
+            end(out, over, HangUpReason::Hangup);
+        }
+        over.is_some()
     }
 
     /// Nothing is left of it on the server.

@@ -748,6 +748,21 @@ proptest! {
     }
 }
 
+#[test]
+fn a_call_that_a_killed_server_believes_to_go_on_is_over() {
+    let mut world = World::in_call();
+    world.say(json!({"type": "callEnded", "callId": "c", "reason": "hangup"}));
+    assert_eq!(world.calls(), [ended(CallEnd::Hangup)]);
+    world.cut();
+    world.reset(true, &held(ALL, &["door-1"], true), &[]);
+    let outputs = world.outputs();
+    let calls = outputs.iter().filter(|output| matches!(output, Output::Event(Event::Call(_))));
+    assert_eq!(calls.count(), 0, "{outputs:?}");
+    let Some(Output::Write(last)) = outputs.last() else { panic!("{outputs:?}") };
+    let last: Value = serde_json::from_str(last).unwrap();
+    assert_eq!((&last["type"], &last["callId"]), (&json!("endCall"), &json!("c")));
+}
+
 /// How often new ones were asked for; whether it was `getIceServers` and nothing else.
 fn renewals(world: &mut World) -> usize {
     let written = world.written();
