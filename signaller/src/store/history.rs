@@ -53,8 +53,7 @@ impl Store {
     pub(crate) async fn open_calls(&self) -> Result<Vec<OpenCall>, Broken> {
         // The newest first: should there be two of one account, the older one has ended.
         let sql = "SELECT * FROM open_calls ORDER BY accepted DESC";
-        let rows = sqlx::query(sql).fetch_all(&self.db().quick).await?;
-        Ok(rows.iter().filter_map(|row| open_call(row).transpose()).collect::<Result<_, _>>()?)
+        known(&sqlx::query(sql).fetch_all(&self.db().quick).await?, open_call)
     }
 
     /// The last calls of an account, or of all, before that place in the log; the latest first.
@@ -65,19 +64,8 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<CallEntry>, Broken> {
-        let rows = sqlx::query(
-            "SELECT id, caller, callee, began, rang, talked, reason FROM calls
-             WHERE (?1 IS NULL OR caller = ?1 OR callee = ?1) AND id < ?2
-             AND began + rang + coalesce(talked, 0) >=
-                 coalesce((SELECT created FROM accounts WHERE name = ?1), 0)
-             ORDER BY id DESC LIMIT ?3",
-        )
-        .bind(of.map(AccountName::as_str))
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(limit)
-        .fetch_all(&self.db().quick)
-        .await?;
-        Ok(rows.iter().filter_map(|row| call(row).transpose()).collect::<Result<_, _>>()?)
+        let which = "(?1 IS NULL OR caller = ?1 OR callee = ?1) AND id < ?2";
+        self.calls_where(which, of, before.unwrap_or(i64::MAX), limit).await
     }
 
     /// Calls to an account that it neither accepted nor rejected, since a time in milliseconds
@@ -88,18 +76,26 @@ impl Store {
         since: i64,
         limit: u32,
     ) -> Result<Vec<CallEntry>, Broken> {
-        let rows = sqlx::query(
-            "SELECT id, caller, callee, began, rang, talked, reason FROM calls
-             WHERE callee = ?1 AND began >= ?2 AND talked IS NULL AND reason <> 'rejected'
-             AND began + rang >= coalesce((SELECT created FROM accounts WHERE name = ?1), 0)
-             ORDER BY id DESC LIMIT ?3",
-        )
-        .bind(account.as_str())
-        .bind(since)
-        .bind(limit)
-        .fetch_all(&self.db().quick)
-        .await?;
-        Ok(rows.iter().filter_map(|row| call(row).transpose()).collect::<Result<_, _>>()?)
+        let which = "callee = ?1 AND began >= ?2 AND talked IS NULL AND reason <> 'rejected'";
+        self.calls_where(which, Some(account), since, limit).await
+    }
+
+    /// In `which`, ?1 is the account and ?2 the number.
+    async fn calls_where(
+        &self,
+        which: &'static str,
+        of: Option<&AccountName>,
+        number: i64,
+        limit: u32,
+    ) -> Result<Vec<CallEntry>, Broken> {
+        let sql = format!(
+            "SELECT id, caller, callee, began, rang, talked, reason FROM calls WHERE {which}
+             AND began + rang + coalesce(talked, 0) >=
+                 coalesce((SELECT created FROM accounts WHERE name = ?1), 0)
+             ORDER BY id DESC LIMIT ?3"
+        );
+        let calls = sqlx::query(&sql).bind(of.map(AccountName::as_str)).bind(number).bind(limit);
+        known(&calls.fetch_all(&self.db().quick).await?, call)
     }
 
     /// Who did what, before that place; the latest first. With an account, what it did and what
@@ -129,7 +125,15 @@ impl Store {
     }
 }
 
-/// `None` for a row with words that we do not know.
+/// All rows with words that we know.
+fn known<T>(
+    rows: &[SqliteRow],
+    read: impl Fn(&SqliteRow) -> Result<Option<T>, sqlx::Error>,
+) -> Result<Vec<T>, Broken> {
+    let rows = rows.iter().filter_map(|row| read(row).transpose());
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 fn call(row: &SqliteRow) -> Result<Option<CallEntry>, sqlx::Error> {
     let (caller, callee, reason): (String, String, String) =
         (row.try_get(1)?, row.try_get(2)?, row.try_get(6)?);
