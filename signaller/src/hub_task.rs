@@ -644,8 +644,8 @@ mod tests {
         let ask = async |of: &Membership, request| {
             hub.request(of.socket, Some(request), None).await.unwrap();
         };
-        let (mut door, deaf) = (guest(&hub).await, guest(&hub).await);
-        let Some(Letter::Notice(welcome, _)) = door.inbox.next().await else { panic!() };
+        let (door, deaf) = (guest(&hub).await, guest(&hub).await);
+        let Letter::Notice(welcome, _) = door.inbox.next().await else { panic!() };
         let Notice::Welcome { peer } = &*welcome else { panic!("{welcome:?}") };
         let status = Status { roles: vec![Role::Producer], meta: None };
         ask(&door, Request::SetStatus(status)).await;
