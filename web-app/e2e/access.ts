@@ -2,6 +2,7 @@
 
 import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
+import { expect } from "vitest";
 import { readText } from "./harness.ts";
 
 /** What axe-core finds, as one line each. */
@@ -25,8 +26,27 @@ export async function smallTargets(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const targets = [...document.querySelectorAll<HTMLElement>("button, select, input")];
     return targets
-      .map((element) => ({ element, box: element.getBoundingClientRect() }))
+      .map((element) => {
+        // A box to tick is hit by its words, too.
+        const whole = element.matches("[type=checkbox]") ? element.closest("label") : null;
+        return { element, box: (whole ?? element).getBoundingClientRect() };
+      })
       .filter(({ box }) => box.width > 0 && (box.height < 44 || box.width < 44))
       .map(({ element }) => element.outerHTML);
   });
+}
+
+/** Nothing that axe finds, that a finger misses, or that sticks out. */
+export async function fits(page: Page): Promise<void> {
+  // Colours are judged as they stay.
+  await page.evaluate(() => {
+    const ending = document
+      .getAnimations()
+      .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    for (const animation of ending) animation.finish();
+  });
+  expect(await faults(page)).toEqual([]);
+  expect(await smallTargets(page)).toEqual([]);
+  const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(excess).toBeLessThanOrEqual(0);
 }

@@ -8,6 +8,7 @@ import { summarise } from "../src/lib/stats.ts";
 import { findAgain } from "../src/lib/watch.ts";
 import { bitrate } from "../src/i18n/format.ts";
 import {
+  browserName,
   describeCode,
   describeProblem,
   describeSignalling,
@@ -92,6 +93,15 @@ describe("refusals", () => {
     expect(describeCode(es, "lastAdmin", "ann is the only admin")).toMatch(/^Es la única/);
     expect(describeCode(es, "brandNew", "something else")).toBe("Something else.");
     expect(describeCode(es, "toString", "no")).toBe("No.");
+  });
+});
+
+describe("a browser", () => {
+  it("is named after its system", () => {
+    const name = (agent: string) => browserName(t, `Mozilla/5.0 (${agent})`);
+    expect(
+      ["X11; Linux x86_64", "Linux; Android 14; K", "Macintosh; Intel", "?"].map(name),
+    ).toEqual(["Browser on Linux", "Browser on Android", "Browser on Mac", "Browser"]);
   });
 });
 

@@ -15,6 +15,8 @@ import {
   serverProblems,
 } from "../i18n/phrases/problems.ts";
 import { refusals } from "../i18n/phrases/refusals.ts";
+import { sending } from "../i18n/phrases/sending.ts";
+import { watching } from "../i18n/phrases/watching.ts";
 import type { Device } from "./capture.ts";
 import type { Problem } from "./problem.ts";
 import type { SocketState } from "./socket.ts";
@@ -124,6 +126,15 @@ export function deviceLabel(
 ): string {
   return label || t(unnamed[kind], { number: index + 1 });
 }
+
+/** A browser by its system: "Browser on Android". */
+export function browserName(t: Translate, userAgent: string): string {
+  const system = SYSTEMS.find((candidate) => userAgent.includes(candidate));
+  if (!system) return t(watching.browser);
+  return t(sending.browserOn, { system: system === "Macintosh" ? "Mac" : system });
+}
+
+const SYSTEMS = ["Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux"] as const;
 
 function describeRefusal(t: Translate, status: 400 | 401 | 403, details: string): Words {
   switch (status) {

@@ -57,7 +57,6 @@ export const tokens = phrases({
     pt: "Nada entrou com esta conta.",
   },
   token: { en: "Token", es: "Token", pt: "Token" },
-  session: { en: "Browser", es: "Navegador", pt: "Navegador" },
   connection: {
     en: "Connection with a password",
     es: "Conexión con contraseña",

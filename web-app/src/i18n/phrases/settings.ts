@@ -119,7 +119,6 @@ export const ownPassword = phrases({
 
 export const sessions = phrases({
   title: { en: "Where you are logged in", es: "Dónde tienes sesión", pt: "Onde você entrou" },
-  unknown: { en: "A browser", es: "Un navegador", pt: "Um navegador" },
   current: { en: "This one", es: "Este", pt: "Este" },
   used: { en: "Used {ago}", es: "Último uso: {ago}", pt: "Último uso: {ago}" },
   since: { en: "Since {time}", es: "Desde {time}", pt: "Desde {time}" },
