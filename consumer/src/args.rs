@@ -8,11 +8,16 @@ use intercom_media::{
     peer::Target,
     spec::{AudioSink, AudioSource, VideoSink, VideoSource},
 };
-use intercom_settings::Program;
+use intercom_settings::{Program, secret};
+use secrecy::ExposeSecret;
 
 /// What `intercom-settings` must know of this program.
-pub const PROGRAM: Program =
-    Program { name: "intercom-consumer", verb: None, parts: &[], live: &["log", "volume"] };
+pub const PROGRAM: Program = Program {
+    name: "intercom-consumer",
+    verb: None,
+    parts: &[("user", &["password_file"])],
+    live: &["log", "volume"],
+};
 
 /// Plays or records what a producer sends.
 #[derive(Clone, Debug, Parser)]
@@ -21,6 +26,12 @@ pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap takes the group's own words")]
     pub server: ServerArgs,
+    /// Log in as this person, with the password in --password-file or one that is asked for on the terminal.
+    #[arg(long, value_name = "NAME", env = "INTERCOM_USER", conflicts_with = "token_file")]
+    pub user: Option<String>,
+    /// File with the password of --user, in its first line.
+    #[arg(long, value_name = "FILE", env = "INTERCOM_PASSWORD_FILE", value_parser = password_file)]
+    pub password_file: Option<PathBuf>,
     /// Only print the loudspeakers of this machine: SPEC, kind and name, one a line, tabs between.
     #[arg(long)]
     pub list_devices: bool,
@@ -33,7 +44,7 @@ pub struct Args {
     /// Watch the account or producer of this name; without --peer and --peer-id, the first there is.
     #[arg(long, value_name = "NAME", env = "INTERCOM_PEER", alias = "watch")]
     pub peer: Option<String>,
-    /// Ring this account and talk with it; Ctrl-C hangs up. Needs --token-file.
+    /// Ring this account and talk with it; Ctrl-C hangs up. Needs --token-file or --user.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "peer_id", "peer", "record", "duration", "stats"])]
     pub call: Option<String>,
     /// The picture that is sent in a call: auto, test[:PATTERN], v4l2:/dev/videoN, … or none.
@@ -73,8 +84,11 @@ impl Args {
     /// Why they are not right together.
     pub fn accept(self) -> Result<Self, String> {
         let is_call = self.call.is_some() && !self.list_devices;
-        if is_call && self.server.token_file.is_none() {
-            return Err("--call needs --token-file: only accounts have calls".into());
+        if is_call && self.server.token_file.is_none() && self.user.is_none() {
+            return Err("--call needs --token-file or --user: only accounts have calls".into());
+        }
+        if self.password_file.is_some() && self.user.is_none() {
+            return Err("--password-file needs --user".into());
         }
         if is_call && self.video == VideoSource::None && self.audio == AudioSource::None {
             return Err("--video none and --audio none leave nothing to send".into());
@@ -101,6 +115,17 @@ impl Args {
     pub fn loudspeaker(&self) -> AudioSink {
         let unsaid = if self.record.is_some() { AudioSink::None } else { AudioSink::Auto };
         self.audio_out.clone().unwrap_or(unsaid)
+    }
+}
+
+/// What is wrong with the file is said before anything is started.
+fn password_file(text: &str) -> Result<PathBuf, String> {
+    match secret::from_file(text.as_ref()) {
+        Ok(password) if password.expose_secret().is_empty() => {
+            Err("its first line is empty".into())
+        }
+        Ok(_) => Ok(text.into()),
+        Err(error) => Err(format!("cannot be read: {error}")),
     }
 }
 

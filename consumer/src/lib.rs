@@ -7,6 +7,7 @@ pub mod args;
 mod call;
 mod list;
 mod live;
+mod login;
 mod offer;
 mod watch;
 
@@ -28,11 +29,12 @@ const SESSION_OVER: &str = "intercom-session-over";
 ///
 /// # Errors
 /// See [`ConsumerError`].
-pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ConsumerError> {
+pub fn run(args: Args, settings: Settings, log: Log) -> Result<(), ConsumerError> {
     if args.list_devices {
         devices::print(&[devices::Kind::Loudspeaker]);
         return Ok(());
     }
+    let args = &login::with(args)?;
     args.server.advise();
     if args.list {
         return list::print(&args.server);
@@ -66,6 +68,9 @@ pub enum ConsumerError {
     /// Watching failed.
     #[error(transparent)]
     Run(RunError),
+    /// There is no password.
+    #[error("{0}")]
+    Login(String),
     /// Nobody could be listed.
     #[error("{0}")]
     List(String),
@@ -75,7 +80,7 @@ impl ConsumerError {
     /// The exit code: 2 when the command line must change, 1 when something failed.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Element(_) | Self::Reserve(_) => 2,
+            Self::Element(_) | Self::Reserve(_) | Self::Login(_) => 2,
             Self::Record(_) | Self::Run(_) | Self::List(_) => 1,
         }
     }

@@ -9,7 +9,7 @@ fn main() {
     if let Err(error) = intercom_media::init() {
         fail(&error, 1);
     }
-    if let Err(error) = intercom_consumer::run(&args, settings, log) {
+    if let Err(error) = intercom_consumer::run(args, settings, log) {
         fail(&error, error.code());
     }
 }

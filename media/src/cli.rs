@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{Read, Write},
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -33,6 +33,9 @@ pub struct ServerArgs {
     /// File with the token to log in with, in its first line; without it, as a guest.
     #[arg(long, value_name = "FILE", env = "INTERCOM_TOKEN_FILE", value_parser = token_file)]
     pub token_file: Option<PathBuf>,
+    /// A login that the program found by itself: it stands above the token.
+    #[arg(skip)]
+    pub login: Option<Login>,
     /// STUN server, stun://HOST:PORT; none is needed inside one network.
     #[arg(long, value_name = "URL", env = "INTERCOM_STUN_SERVER", value_parser = stun)]
     pub stun_server: Option<String>,
@@ -44,11 +47,8 @@ pub struct ServerArgs {
 impl ServerArgs {
     /// Says in the log when others on this machine can read the token.
     pub fn advise(&self) {
-        let Some(path) = &self.token_file else { return };
-        let mode = path.metadata().map(|file| file.permissions().mode()).unwrap_or_default();
-        if mode & 0o077 != 0 {
-            let file = path.display();
-            tracing::warn!("others can read the token in {file}; chmod 600 {file}");
+        if let Some(path) = &self.token_file {
+            advise("token", path);
         }
     }
 
@@ -57,10 +57,20 @@ impl ServerArgs {
     /// # Errors
     /// The token cannot be read.
     pub fn client(&self) -> Result<Config, PermanentError> {
-        let login = self.token_file.as_deref().map(Login::token_file).transpose()?;
+        let token = || self.token_file.as_deref().map(Login::token_file).transpose();
+        let login = self.login.clone().map_or_else(token, |login| Ok(Some(login)))?;
         let trust = self.ca.clone().map_or(Trust::System, Trust::CaFile);
         let config = Config::new(self.server.as_str().parse()?, Role::Listener);
         Ok(Config { trust, login: login.unwrap_or_default(), ..config })
+    }
+}
+
+/// Says in the log when others on this machine can read a secret in a file.
+pub fn advise(secret: &str, path: &Path) {
+    let mode = path.metadata().map(|file| file.permissions().mode()).unwrap_or_default();
+    if mode & 0o077 != 0 {
+        let file = path.display();
+        tracing::warn!("others can read the {secret} in {file}; chmod 600 {file}");
     }
 }
 

@@ -123,6 +123,9 @@ fn signaller(server: &ServerArgs, role: WebRTCSignallerRole) -> Signaller {
     signaller.set_property("uri", server.server.as_str());
     signaller.set_property("cafile", server.ca.as_deref().map(path_text));
     signaller.set_property("token-file", server.token_file.as_deref().map(path_text));
+    if let Some(login) = &server.login {
+        signaller.log_in(login.clone());
+    }
     report(&signaller);
     signaller
 }

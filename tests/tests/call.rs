@@ -73,6 +73,25 @@ fn a_terminal_talks_to_a_device_and_others_find_it_busy() {
 }
 
 #[test]
+fn a_person_logs_in_with_a_password_at_a_terminal() {
+    let signaller = house(&[("door", "device"), ("ann", "user")]);
+    let mut door = End::device(&signaller, "door", FRONT, &["--answer", "auto"]);
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("password");
+    std::fs::write(&path, "correct horse\n").unwrap();
+    let mut sound = Tap::sound();
+    let tone = tone(ANN);
+    let args = ["--user", "ann", "--password-file", path.to_str().unwrap(), "--call", "door"];
+    let media = ["--audio", &tone, "--audio-out", &sound.sink, "--video-out", "none"];
+    let mut ann = signaller.consumer(&[&args[..], &media].concat());
+    ann.expect("others can read the password in ");
+    ann.expect("in call with door");
+    door.sound.expect_tone(ANN);
+    sound.expect_tone(FRONT);
+    assert!(!ann.output().contains("correct horse"));
+}
+
+#[test]
 fn who_is_not_wanted_or_not_there_is_told_so() {
     let names = [("door", "device"), ("shed", "device"), ("ann", "user")];
     let signaller = house(&names);
@@ -326,7 +345,7 @@ impl End {
 
     /// Waits until, from now on, this tone is heard and a picture that moves is seen.
     fn expect_media(&mut self, tone: f64) {
-        self.sound.expect(&format!("{tone} Hz"), WINDOW, |sound| share_of(tone, sound) > 0.8);
+        self.sound.expect_tone(tone);
         self.picture.expect("a moving picture", 2 * FRAME, |frames| {
             let (first, second) = frames.split_at(FRAME);
             first != second
@@ -390,6 +409,11 @@ impl Tap {
             }
         });
         Self { sink, chunks, _dir: dir }
+    }
+
+    /// Waits until, from now on, this tone and hardly anything else is heard.
+    fn expect_tone(&mut self, tone: f64) {
+        self.expect(&format!("{tone} Hz"), WINDOW, |sound| share_of(tone, sound) > 0.8);
     }
 
     /// Waits until as many bytes in a row that come from now on are what is wanted.

@@ -19,7 +19,7 @@ const PROGRAMS: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Of settings that exclude each other, all but one.
-const RIVALS: &[&str] = &["peer_id"];
+const RIVALS: &[&str] = &["peer_id", "user"];
 
 #[test]
 fn samples_are_complete_and_true() {
@@ -108,6 +108,7 @@ fn dir_with_ca() -> TempDir {
     let ca = root().join("gst-plugins/tests/data/certificate.pem");
     fs::copy(ca, dir.path().join("ca.pem")).unwrap();
     fs::write(dir.path().join("door.token"), "ict_0").unwrap();
+    fs::write(dir.path().join("ann.password"), "correct horse").unwrap();
     dir
 }
 

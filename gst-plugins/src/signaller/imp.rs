@@ -172,6 +172,8 @@ struct Settings {
     cafile: Option<String>,
     token: Option<String>,
     token_file: Option<String>,
+    /// What no property says; see [`super::Signaller::log_in`].
+    login: Option<Login>,
     instance: Option<String>,
     name: Option<String>,
     role: WebRTCSignallerRole,
@@ -190,6 +192,7 @@ impl Default for Settings {
             cafile: variable("INTERCOM_CA"),
             token: None,
             token_file: variable("INTERCOM_TOKEN_FILE"),
+            login: None,
             instance: None,
             name: None,
             role: WebRTCSignallerRole::Consumer,
@@ -330,6 +333,10 @@ impl Signaller {
     /// The client, between `start` and `stop`. It only queues.
     pub(super) fn with_client<T>(&self, command: impl FnOnce(&Client) -> T) -> Option<T> {
         lock(&self.run).as_ref().map(|run| command(&run.client))
+    }
+
+    pub(super) fn log_in(&self, login: Login) {
+        lock(&self.settings).login = Some(login);
     }
 
     /// The configuration, with the meta that the element was given.
@@ -507,6 +514,9 @@ impl Signaller {
 
 impl Settings {
     fn login(&self) -> Result<Login, PermanentError> {
+        if let Some(login) = &self.login {
+            return Ok(login.clone());
+        }
         match (&self.token, &self.token_file) {
             (Some(token), _) => Ok(Login::Token(token.as_str().into())),
             (None, Some(path)) => Login::token_file(path.as_ref()),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use gst::glib;
 use gst::subclass::prelude::*;
 use gstrswebrtc::signaller::{Signallable, WebRTCSignallerRole};
-use intercom_client::Client;
+use intercom_client::{Client, Login};
 
 pub use failure::{SessionFailure, Stage};
 
@@ -34,6 +34,12 @@ impl Signaller {
     /// A signaller with this role.
     pub fn new(role: WebRTCSignallerRole) -> Self {
         glib::Object::builder().property("role", role).build()
+    }
+
+    /// Logs in by this, whatever the properties say: a password has no place in one. Before it is
+    /// started.
+    pub fn log_in(&self, login: Login) {
+        self.imp().log_in(login);
     }
 
     /// Ends a session at both ends, element included. Only queues.
