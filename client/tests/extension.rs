@@ -1,160 +1,24 @@
 //! Login, resume and calls in virtual time, against a server that is played by hand.
 
 #![allow(clippy::unwrap_used)]
+mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use common::{ALL, SOUND, WELCOME, World, call, session};
 use intercom_client::state::{
     ACK_AFTER, ACK_EVERY, HELLO_DEADLINE, Input, LOGOUT_DEADLINE, Output, RENEW_AGAIN, RETRY,
-    RETRY_LATER, State,
+    RETRY_LATER,
 };
 use intercom_client::{
     CallEnd, CallEvent, CallId, Command, Config, EndReason, Event, HangUpReason, Login, Lost,
-    Media, PeerId, PermanentError, Private, RejectReason, Role, SessionId, Target,
+    Media, PeerId, PermanentError, Private, RejectReason, Role, Target,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const WELCOME: &str = r#"{"type":"welcome","peerId":"me","account":"ann","role":"user","resumeToken":"t1","iceServers":[]}"#;
-const SOUND: Media = Media { audio: true, video: false };
-const ALL: Media = Media { audio: true, video: true };
-
-/// A client and the time it lives in.
-struct World {
-    state: State,
-    now: Instant,
-}
-
-impl World {
-    fn new(role: Role, login: Login) -> Self {
-        let server = "wss://localhost".parse().unwrap();
-        let instance = Some("tablet".parse().unwrap());
-        let config = Config { login, instance, calls: true, ..Config::new(server, role) };
-        let mut world = Self { state: State::new(&config, 7), now: Instant::now() };
-        world.input(Input::Start);
-        assert_eq!(world.outputs(), [Output::Connect]);
-        world
-    }
-
-    fn listener() -> Self {
-        Self::online(Role::Listener)
-    }
-
-    fn online(role: Role) -> Self {
-        let mut world = Self::new(role, Login::Token("ict_secret".into()));
-        world.open();
-        world.say_text(WELCOME);
-        world.outputs();
-        world
-    }
-
-    /// In a call that this one took.
-    fn in_call() -> Self {
-        let mut world = Self::listener();
-        world.say(json!({"type": "incomingCall", "callId": "c", "from": "door", "media": ALL}));
-        world.command(Command::Accept { call: call(), media: SOUND });
-        world.say(json!({"type": "callAccepted", "callId": "c", "from": "door", "media": ALL}));
-        world.outputs();
-        world
-    }
-
-    fn open(&mut self) {
-        self.input(Input::Opened { extended: true });
-    }
-
-    /// The socket breaks and another one opens; what the hello on it says.
-    fn cut(&mut self) -> Value {
-        self.input(Input::Lost(Lost::Network("reset".into())));
-        self.advance(RETRY.1);
-        self.outputs();
-        self.open();
-        let written = self.written();
-        assert_eq!(written.len(), 1, "{written:?}");
-        written.into_iter().next().unwrap()
-    }
-
-    fn resumed(&mut self, received: u64) {
-        self.say(json!({"type": "resumed", "received": received, "resumeToken": "t2"}));
-    }
-
-    fn reset(&mut self, is_restarted: bool, call: &Value, sessions: &[&str]) {
-        self.say(json!({"type": "resumed", "received": 0, "resumeToken": "t2", "reset": true,
-            "restarted": is_restarted}));
-        self.say(json!({"type": "snapshot", "accounts": [], "call": call, "sessions": sessions}));
-    }
-
-    #[allow(clippy::needless_pass_by_value, reason = "reads better where it is called")]
-    fn say(&mut self, message: Value) {
-        self.say_text(&message.to_string());
-    }
-
-    fn say_text(&mut self, text: &str) {
-        self.input(Input::Text(text));
-    }
-
-    fn command(&mut self, command: Command) {
-        self.input(Input::Command(command));
-    }
-
-    fn input(&mut self, input: Input<'_>) {
-        self.state.handle(self.now, input);
-    }
-
-    /// Lets time pass, with the timeouts that fall due and a server that answers pings.
-    fn advance(&mut self, time: Duration) {
-        let end = self.now + time;
-        while let Some(due) = self.state.poll_timeout().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.input(Input::Timeout);
-            self.input(Input::Heard);
-        }
-        self.now = end;
-    }
-
-    fn outputs(&mut self) -> Vec<Output> {
-        std::iter::from_fn(|| self.state.poll_output()).collect()
-    }
-
-    fn written(&mut self) -> Vec<Value> {
-        let written = self.outputs().into_iter().filter_map(|output| match output {
-            Output::Write(text) => Some(serde_json::from_str(&text).unwrap()),
-            _ => None,
-        });
-        written.collect()
-    }
-
-    /// The types of what is written.
-    fn types(&mut self) -> Vec<String> {
-        self.written().iter().map(|message| message["type"].as_str().unwrap().to_owned()).collect()
-    }
-
-    fn events(&mut self) -> Vec<Event> {
-        let events = self.outputs().into_iter().filter_map(|output| match output {
-            Output::Event(event) => Some(event),
-            _ => None,
-        });
-        events.collect()
-    }
-
-    fn calls(&mut self) -> Vec<CallEvent> {
-        let events = self.events().into_iter().filter_map(|event| match event {
-            Event::Call(event) => Some(event),
-            _ => None,
-        });
-        events.collect()
-    }
-}
-
-fn call() -> CallId {
-    CallId::new("c").unwrap()
-}
-
 fn ended(reason: CallEnd) -> CallEvent {
     CallEvent::Ended { call: call(), reason }
-}
-
-fn session(id: &str) -> SessionId {
-    SessionId::new(id).unwrap()
 }
 
 fn held(media: Media, peers: &[&str], connected: bool) -> Value {
@@ -185,8 +49,7 @@ fn who_cannot_answer_says_so() {
     let server = "wss://localhost".parse().unwrap();
     let login = Login::Token("ict_secret".into());
     let config = Config { login, ..Config::new(server, Role::Producer) };
-    let mut world = World { state: State::new(&config, 7), now: Instant::now() };
-    world.input(Input::Start);
+    let mut world = World::begin(&config);
     world.open();
     assert_eq!(world.written(), [json!({"type": "hello", "calls": false})]);
 }

@@ -1,114 +1,22 @@
 //! The client's state machine in virtual time: no socket, no clock, no task.
 
 #![allow(clippy::unwrap_used)]
+mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use common::{World, session};
 use intercom_client::state::{
     ANSWER_DEADLINE, CONNECT_DEADLINE, Input, Output, PING_EVERY, PONG_DEADLINE, RETRY,
-    STABLE_AFTER, State,
+    STABLE_AFTER,
 };
 use intercom_client::{
-    Command, Config, EndReason, Event, Lost, PeerId, PermanentError, Private, Role, SdpKind,
-    SessionId, Target,
+    Command, EndReason, Event, Lost, PeerId, PermanentError, Private, Role, SdpKind, SessionId,
+    Target,
 };
 use proptest::prelude::*;
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n";
-
-/// A client and the time it lives in.
-struct World {
-    state: State,
-    now: Instant,
-}
-
-impl World {
-    fn new(role: Role) -> Self {
-        let config = Config::new("ws://localhost".parse().unwrap(), role);
-        let mut world = Self { state: State::new(&config, 7), now: Instant::now() };
-        world.input(Input::Start);
-        assert_eq!(world.outputs(), [Output::Connect]);
-        world
-    }
-
-    /// Connected, and all that is said at the beginning has been said.
-    fn online(role: Role) -> Self {
-        let mut world = Self::new(role);
-        world.greet();
-        world.outputs();
-        world
-    }
-
-    fn consumer_of(target: Target, producers: &str) -> Self {
-        let mut world = Self::online(Role::Consumer(target));
-        world.say(&format!(r#"{{"type":"list","producers":[{producers}]}}"#));
-        world
-    }
-
-    fn greet(&mut self) {
-        self.input(Input::Opened { extended: false });
-        self.say(r#"{"type":"welcome","peerId":"me"}"#);
-    }
-
-    fn say(&mut self, text: &str) {
-        self.input(Input::Text(text));
-    }
-
-    fn command(&mut self, command: Command) {
-        self.input(Input::Command(command));
-    }
-
-    fn input(&mut self, input: Input<'_>) {
-        self.state.handle(self.now, input);
-    }
-
-    /// Lets time pass, with the timeouts that fall due.
-    fn advance(&mut self, time: Duration) {
-        let end = self.now + time;
-        while let Some(due) = self.state.poll_timeout().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.input(Input::Timeout);
-        }
-        self.now = end;
-    }
-
-    /// The same, with a server that answers pings.
-    fn advance_alive(&mut self, time: Duration) -> Vec<Output> {
-        let end = self.now + time;
-        let mut outputs = self.outputs();
-        while self.now < end {
-            self.advance(Duration::from_millis(500).min(end - self.now));
-            let new = self.outputs();
-            if new.contains(&Output::Ping) {
-                self.input(Input::Heard);
-            }
-            outputs.extend(new);
-        }
-        outputs
-    }
-
-    fn outputs(&mut self) -> Vec<Output> {
-        std::iter::from_fn(|| self.state.poll_output()).collect()
-    }
-
-    fn written(&mut self) -> Vec<String> {
-        self.outputs()
-            .into_iter()
-            .filter_map(|output| if let Output::Write(text) = output { Some(text) } else { None })
-            .collect()
-    }
-
-    fn events(&mut self) -> Vec<Event> {
-        self.outputs()
-            .into_iter()
-            .filter_map(|output| if let Output::Event(event) = output { Some(event) } else { None })
-            .collect()
-    }
-}
-
-fn session(id: &str) -> SessionId {
-    SessionId::new(id).unwrap()
-}
 
 fn peer(id: &str) -> PeerId {
     PeerId::new(id).unwrap()
@@ -129,53 +37,54 @@ fn asks_for(written: &[String]) -> Vec<&str> {
 
 #[test]
 fn it_registers_at_every_welcome() {
-    let mut world = World::new(Role::Producer);
+    let mut world = World::stock(Role::Producer);
     for _ in 0..3 {
         world.greet();
         let outputs = world.outputs();
         let register = r#"{"type":"setPeerStatus","roles":["producer"],"meta":null}"#;
         let list = Output::Write(r#"{"type":"list"}"#.into());
         assert_eq!(outputs[outputs.len() - 2..], [Output::Write(register.into()), list]);
-        world.say(r#"{"type":"list","producers":[]}"#);
+        world.say_text(r#"{"type":"list","producers":[]}"#);
         let connected = Output::Event(Event::Connected { peer_id: peer("me"), account: None });
         assert_eq!(world.outputs(), [connected]);
         world.input(Input::Lost(Lost::Network("reset".into())));
         world.outputs();
-        world.advance(RETRY.1);
+        world.advance_deaf(RETRY.1);
         assert_eq!(world.outputs(), [Output::Connect]);
     }
 }
 
 #[test]
 fn a_producer_that_is_not_taken_is_told_so() {
-    let mut world = World::online(Role::Producer);
-    world.say(r#"{"type":"error","details":"you may only watch"}"#);
+    let mut world = World::stock_online(Role::Producer);
+    world.say_text(r#"{"type":"error","details":"you may only watch"}"#);
     let refused = PermanentError::NotRegistered("you may only watch".into());
     assert_eq!(world.outputs(), [Output::Event(Event::Failed(refused)), Output::Close]);
 }
 
 #[test]
 fn a_server_that_says_nothing_is_given_up() {
-    let mut world = World::new(Role::Producer);
-    world.advance(CONNECT_DEADLINE);
+    let mut world = World::stock(Role::Producer);
+    world.advance_deaf(CONNECT_DEADLINE);
     assert!(matches!(
         &world.outputs()[..],
         [Output::Drop, Output::Event(Event::Disconnected { reason: Lost::ConnectTimeout(_), .. })]
     ));
-    world.advance(RETRY.1);
+    world.advance_deaf(RETRY.1);
     world.outputs();
     world.input(Input::Opened { extended: false });
-    world.advance(CONNECT_DEADLINE);
+    world.advance_deaf(CONNECT_DEADLINE);
     assert!(world.outputs().contains(&Output::Drop), "no welcome came");
 }
 
 #[test]
 fn a_half_open_connection_is_noticed() {
-    let mut world = World::online(Role::Producer);
-    let alive = world.advance_alive(Duration::from_secs(60));
+    let mut world = World::stock_online(Role::Producer);
+    world.advance(Duration::from_secs(60));
+    let alive = world.outputs();
     assert!(alive.iter().all(|output| *output == Output::Ping), "{alive:?}");
     assert!(alive.len() >= 9, "one every {PING_EVERY:?} at most");
-    world.advance(PING_EVERY + PONG_DEADLINE);
+    world.advance_deaf(PING_EVERY + PONG_DEADLINE);
     let outputs = world.outputs();
     assert!(
         matches!(
@@ -192,21 +101,21 @@ fn a_half_open_connection_is_noticed() {
 
 #[test]
 fn a_restarting_server_is_tried_again_at_once() {
-    let mut world = World::online(Role::Producer);
-    world.advance_alive(STABLE_AFTER);
+    let mut world = World::stock_online(Role::Producer);
+    world.advance(STABLE_AFTER);
     world.input(Input::Lost(Lost::Closed { code: 1012, reason: String::new() }));
     world.outputs();
-    world.advance(RETRY.0);
+    world.advance_deaf(RETRY.0);
     assert_eq!(world.outputs(), [Output::Connect]);
 }
 
 #[test]
 fn what_cannot_be_mended_ends_the_client() {
-    let mut world = World::new(Role::Producer);
+    let mut world = World::stock(Role::Producer);
     let error = PermanentError::Refused { status: 401, details: "log in first".into() };
     world.input(Input::Failed(error.clone()));
     assert_eq!(world.outputs(), [Output::Event(Event::Failed(error)), Output::Close]);
-    world.advance(Duration::from_secs(3600));
+    world.advance_deaf(Duration::from_secs(3600));
     world.input(Input::Opened { extended: false });
     assert_eq!(world.outputs(), []);
 }
@@ -218,11 +127,11 @@ fn a_wanted_peer_id_must_be_there_at_the_first_look_only() {
     assert!(world.events().contains(&missing));
 
     let mut world = World::consumer_of(Target::PeerId(peer("a")), &door("a"));
-    assert_eq!(asks_for(&world.written()), ["a"]);
+    assert_eq!(asks_for(&world.texts()), ["a"]);
     world.input(Input::Lost(Lost::Silent));
-    world.advance(RETRY.1);
+    world.advance_deaf(RETRY.1);
     world.greet();
-    world.say(r#"{"type":"list","producers":[]}"#);
+    world.say_text(r#"{"type":"list","producers":[]}"#);
     let events = world.events();
     assert!(!events.iter().any(|event| matches!(event, Event::Failed(_))), "{events:?}");
 }
@@ -230,16 +139,16 @@ fn a_wanted_peer_id_must_be_there_at_the_first_look_only() {
 #[test]
 fn a_consumer_asks_for_the_named_producer_when_it_appears() {
     let mut world = World::consumer_of(Target::Name("door".into()), "");
-    assert_eq!(world.written(), [] as [String; 0]);
-    world.say(
+    assert_eq!(world.texts(), [] as [String; 0]);
+    world.say_text(
         r#"{"type":"peerStatusChanged","roles":["producer"],"meta":{"name":"gate"},"peerId":"g"}"#,
     );
-    assert!(asks_for(&world.written()).is_empty());
-    world.say(
+    assert!(asks_for(&world.texts()).is_empty());
+    world.say_text(
         r#"{"type":"peerStatusChanged","roles":["producer"],"meta":{"name":"door"},"peerId":"d"}"#,
     );
-    assert_eq!(asks_for(&world.written()), ["d"]);
-    world.say(r#"{"type":"sessionStarted","peerId":"d","sessionId":"s"}"#);
+    assert_eq!(asks_for(&world.texts()), ["d"]);
+    world.say_text(r#"{"type":"sessionStarted","peerId":"d","sessionId":"s"}"#);
     let started = Event::SessionStarted { session_id: session("s"), peer_id: peer("d") };
     assert_eq!(world.events(), [started]);
 }
@@ -248,34 +157,35 @@ fn a_consumer_asks_for_the_named_producer_when_it_appears() {
 fn of_two_with_one_name_the_newer_is_asked_and_the_other_after_a_failure() {
     let both = format!("{},{}", door("old"), door("new"));
     let mut world = World::consumer_of(Target::Name("door".into()), &both);
-    assert_eq!(asks_for(&world.written()), ["new"]);
-    world.advance(ANSWER_DEADLINE + Duration::from_secs(1));
-    assert_eq!(asks_for(&world.written()), ["old"]);
+    assert_eq!(asks_for(&world.texts()), ["new"]);
+    world.advance_deaf(ANSWER_DEADLINE + Duration::from_secs(1));
+    assert_eq!(asks_for(&world.texts()), ["old"]);
 }
 
 #[test]
 fn it_asks_again_after_a_session_and_never_during_one() {
     let mut world = World::consumer_of(Target::First, &door("d"));
-    world.say(r#"{"type":"sessionStarted","peerId":"d","sessionId":"s"}"#);
+    world.say_text(r#"{"type":"sessionStarted","peerId":"d","sessionId":"s"}"#);
     world.outputs();
-    let outputs = world.advance_alive(Duration::from_secs(60));
+    world.advance(Duration::from_secs(60));
+    let outputs = world.outputs();
     assert!(!outputs.iter().any(|output| matches!(output, Output::Write(_))));
-    world.say(r#"{"type":"endSession","sessionId":"s"}"#);
+    world.say_text(r#"{"type":"endSession","sessionId":"s"}"#);
     let ended = Event::SessionEnded { session_id: session("s"), reason: EndReason::Remote(None) };
     assert_eq!(world.events(), [ended]);
-    world.advance(Duration::from_millis(500));
-    assert_eq!(asks_for(&world.written()), ["d"]);
+    world.advance_deaf(Duration::from_millis(500));
+    assert_eq!(asks_for(&world.texts()), ["d"]);
 }
 
 #[test]
 fn a_session_outlives_its_server() {
     let mut world = World::consumer_of(Target::First, &door("d"));
-    world.say(r#"{"type":"sessionStarted","peerId":"d","sessionId":"s"}"#);
+    world.say_text(r#"{"type":"sessionStarted","peerId":"d","sessionId":"s"}"#);
     world.input(Input::Lost(Lost::Network("reset".into())));
     world.outputs();
-    world.advance(RETRY.1);
+    world.advance_deaf(RETRY.1);
     world.greet();
-    world.say(&format!(r#"{{"type":"list","producers":[{}]}}"#, door("d2")));
+    world.say_text(&format!(r#"{{"type":"list","producers":[{}]}}"#, door("d2")));
     world.command(Command::Candidate {
         session_id: session("s"),
         candidate: Private::from("candidate:1".to_owned()),
@@ -290,41 +200,41 @@ fn a_session_outlives_its_server() {
     assert!(!outputs.iter().any(strange), "{outputs:?}");
     // Its end is known from the media, and then the new producer is asked.
     world.command(Command::End { session_id: session("s") });
-    world.advance(Duration::from_millis(500));
-    assert_eq!(asks_for(&world.written()), ["d2"]);
+    world.advance_deaf(Duration::from_millis(500));
+    assert_eq!(asks_for(&world.texts()), ["d2"]);
 }
 
 #[test]
 fn foreign_sessions_are_neither_heard_nor_kept() {
     let mut world = World::consumer_of(Target::First, &door("d"));
-    world.say(r#"{"type":"sessionStarted","peerId":"d","sessionId":"mine"}"#);
+    world.say_text(r#"{"type":"sessionStarted","peerId":"d","sessionId":"mine"}"#);
     world.outputs();
-    world.say(r#"{"type":"endSession","sessionId":"other"}"#);
-    world.say(r#"{"type":"peer","sessionId":"other","ice":{"candidate":"candidate:1","sdpMLineIndex":0}}"#);
+    world.say_text(r#"{"type":"endSession","sessionId":"other"}"#);
+    world.say_text(r#"{"type":"peer","sessionId":"other","ice":{"candidate":"candidate:1","sdpMLineIndex":0}}"#);
     assert_eq!(world.outputs(), []);
-    world.say(r#"{"type":"sessionStarted","peerId":"d","sessionId":"second"}"#);
-    assert_eq!(world.written(), [r#"{"type":"endSession","sessionId":"second"}"#]);
+    world.say_text(r#"{"type":"sessionStarted","peerId":"d","sessionId":"second"}"#);
+    assert_eq!(world.texts(), [r#"{"type":"endSession","sessionId":"second"}"#]);
 }
 
 #[test]
 fn a_bad_answer_ends_its_session_only() {
-    let mut world = World::online(Role::Producer);
+    let mut world = World::stock_online(Role::Producer);
     for id in ["a", "b"] {
-        world.say(&format!(
+        world.say_text(&format!(
             r#"{{"type":"startSession","peerId":"c","sessionId":"{id}","offer":null}}"#
         ));
         let (session_id, sdp) = (session(id), Private::from(SDP.to_owned()));
         world.command(Command::Describe { session_id, kind: SdpKind::Offer, sdp });
     }
     world.outputs();
-    world.say(r#"{"type":"peer","sessionId":"a","sdp":{"type":"answer","sdp":""}}"#);
+    world.say_text(r#"{"type":"peer","sessionId":"a","sdp":{"type":"answer","sdp":""}}"#);
     let outputs = world.outputs();
     assert!(outputs.contains(&Output::Write(r#"{"type":"endSession","sessionId":"a"}"#.into())));
     assert!(matches!(
         outputs.last(),
         Some(Output::Event(Event::SessionEnded { reason: EndReason::BadDescription(_), .. }))
     ));
-    world.say(&format!(
+    world.say_text(&format!(
         r#"{{"type":"peer","sessionId":"b","sdp":{{"type":"answer","sdp":{}}}}}"#,
         serde_json::to_string(SDP).unwrap()
     ));
@@ -333,13 +243,13 @@ fn a_bad_answer_ends_its_session_only() {
 
 #[test]
 fn an_answer_must_fit_the_offer() {
-    let mut world = World::online(Role::Producer);
-    world.say(r#"{"type":"startSession","peerId":"c","sessionId":"s"}"#);
+    let mut world = World::stock_online(Role::Producer);
+    world.say_text(r#"{"type":"startSession","peerId":"c","sessionId":"s"}"#);
     let two = format!("{SDP}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\n");
     let (session_id, sdp) = (session("s"), Private::from(two));
     world.command(Command::Describe { session_id, kind: SdpKind::Offer, sdp });
     world.outputs();
-    world.say(&format!(
+    world.say_text(&format!(
         r#"{{"type":"peer","sessionId":"s","sdp":{{"type":"answer","sdp":{}}}}}"#,
         serde_json::to_string(SDP).unwrap()
     ));
@@ -349,11 +259,11 @@ fn an_answer_must_fit_the_offer() {
 
 #[test]
 fn empty_candidates_do_not_pass() {
-    let mut world = World::online(Role::Producer);
-    world.say(r#"{"type":"startSession","peerId":"c","sessionId":"s"}"#);
+    let mut world = World::stock_online(Role::Producer);
+    world.say_text(r#"{"type":"startSession","peerId":"c","sessionId":"s"}"#);
     world.outputs();
     for candidate in ["", "nonsense", "candidate:1\\u0000"] {
-        world.say(&format!(
+        world.say_text(&format!(
             r#"{{"type":"peer","sessionId":"s","ice":{{"candidate":"{candidate}","sdpMLineIndex":0}}}}"#
         ));
     }
@@ -362,22 +272,22 @@ fn empty_candidates_do_not_pass() {
 
 #[test]
 fn closing_ends_what_is_live_and_says_goodbye_last() {
-    let mut world = World::online(Role::Producer);
-    world.say(r#"{"type":"startSession","peerId":"c","sessionId":"s"}"#);
+    let mut world = World::stock_online(Role::Producer);
+    world.say_text(r#"{"type":"startSession","peerId":"c","sessionId":"s"}"#);
     world.outputs();
     world.command(Command::Close);
     let end = Output::Write(r#"{"type":"endSession","sessionId":"s"}"#.into());
     assert_eq!(world.outputs(), [end, Output::Close]);
-    world.say(r#"{"type":"startSession","peerId":"c","sessionId":"t"}"#);
+    world.say_text(r#"{"type":"startSession","peerId":"c","sessionId":"t"}"#);
     assert_eq!(world.outputs(), []);
 }
 
 #[test]
 fn a_refused_request_is_told() {
-    let mut world = World::online(Role::Producer);
-    world.say(r#"{"type":"list","producers":[]}"#);
+    let mut world = World::stock_online(Role::Producer);
+    world.say_text(r#"{"type":"list","producers":[]}"#);
     world.outputs();
-    world.say(r#"{"type":"error","details":"only watching is allowed"}"#);
+    world.say_text(r#"{"type":"error","details":"only watching is allowed"}"#);
     let details = "only watching is allowed".to_owned();
     assert_eq!(world.events(), [Event::Refused { details }]);
 }
@@ -428,27 +338,28 @@ fn take(world: &mut World, step: &Step) {
         format!(r#"{{"type":"peerStatusChanged","roles":[{roles}],"peerId":"p{id}"}}"#)
     };
     match step {
-        Step::Wait(ms) => world.advance(Duration::from_millis(*ms)),
+        Step::Wait(ms) => world.advance_deaf(Duration::from_millis(*ms)),
         Step::Opened => world.input(Input::Opened { extended: false }),
-        Step::Welcome => world.say(r#"{"type":"welcome","peerId":"me"}"#),
+        Step::Welcome => world.say_text(r#"{"type":"welcome","peerId":"me"}"#),
         Step::List(ids) => {
             let peers: Vec<_> = ids.iter().map(|id| format!(r#"{{"id":"p{id}"}}"#)).collect();
-            world.say(&format!(r#"{{"type":"list","producers":[{}]}}"#, peers.join(",")));
+            world.say_text(&format!(r#"{{"type":"list","producers":[{}]}}"#, peers.join(",")));
         }
-        Step::Appears(id) => world.say(&status(id, "\"producer\"")),
-        Step::Leaves(id) => world.say(&status(id, "")),
+        Step::Appears(id) => world.say_text(&status(id, "\"producer\"")),
+        Step::Leaves(id) => world.say_text(&status(id, "")),
         Step::Started(p, s) => {
-            world
-                .say(&format!(r#"{{"type":"sessionStarted","peerId":"p{p}","sessionId":"s{s}"}}"#));
+            world.say_text(&format!(
+                r#"{{"type":"sessionStarted","peerId":"p{p}","sessionId":"s{s}"}}"#
+            ));
         }
-        Step::Ended(s) => world.say(&format!(r#"{{"type":"endSession","sessionId":"s{s}"}}"#)),
+        Step::Ended(s) => world.say_text(&format!(r#"{{"type":"endSession","sessionId":"s{s}"}}"#)),
         Step::Offer(s, good) => {
             let sdp = serde_json::to_string(if *good { SDP } else { "" }).unwrap();
-            world.say(&format!(
+            world.say_text(&format!(
                 r#"{{"type":"peer","sessionId":"s{s}","sdp":{{"type":"offer","sdp":{sdp}}}}}"#
             ));
         }
-        Step::Error => world.say(r#"{"type":"error","details":"no"}"#),
+        Step::Error => world.say_text(r#"{"type":"error","details":"no"}"#),
         Step::Lost => world.input(Input::Lost(Lost::Silent)),
         Step::LocalEnd(s) => {
             world.command(Command::End { session_id: session(&format!("s{s}")) });
@@ -461,7 +372,7 @@ proptest! {
     /// about a session between its start and its end, and never a timeout that lies still.
     #[test]
     fn a_consumer_never_has_two_sessions(steps in prop::collection::vec(step(), 0..120)) {
-        let mut world = World::new(Role::Consumer(Target::First));
+        let mut world = World::stock(Role::Consumer(Target::First));
         let mut live: Option<SessionId> = None;
         for step in &steps {
             take(&mut world, step);
@@ -497,9 +408,9 @@ proptest! {
     /// A server may say anything.
     #[test]
     fn no_text_of_the_server_does_harm(texts in prop::collection::vec(".{0,200}", 0..20)) {
-        let mut world = World::online(Role::Producer);
+        let mut world = World::stock_online(Role::Producer);
         for text in &texts {
-            world.say(text);
+            world.say_text(text);
             prop_assert_eq!(world.outputs(), vec![]);
         }
     }
