@@ -5,6 +5,9 @@ import { openPage, type House, type Trace } from "./harness.ts";
 
 export const PASSWORD = "correct horse battery";
 
+/** The other side's picture, and what is watched. */
+const LIVE = "video[aria-label^='Live']";
+
 export class Person {
   readonly name: string;
   readonly page: Page;
@@ -78,11 +81,16 @@ export class Person {
 
   /** Waits until the other side's picture has moved: two frames that differ, and so many between. */
   async seesMotion(frames = 10): Promise<void> {
+    await this.page.locator(LIVE).first().waitFor({ state: "attached" });
     await this.page.evaluate(watchMotion, frames);
   }
 
   /** Waits until the other side is louder than a whisper; the peak, 0 to 1. */
   async hears(): Promise<number> {
+    await this.page.waitForFunction(
+      (live) => document.querySelector<HTMLVideoElement>(live)?.srcObject,
+      LIVE,
+    );
     return this.page.evaluate(listen);
   }
 
@@ -101,20 +109,23 @@ export class Person {
     return this.page.evaluate(() => (window as unknown as { longestGap: number }).longestGap);
   }
 
-  /** Drops all packets of WebRTC, both ways, until the answer is called. */
-  async loseMedia(): Promise<() => Promise<void>> {
+  /**
+   * Packets of WebRTC pass through the browser's own throttle from now on: the answer drops this
+   * many percent of them, both ways. Only connections that are made afterwards do.
+   */
+  async throttle(): Promise<(loss: number) => Promise<void>> {
     const session = await this.page.context().newCDPSession(this.page);
+    await session.send("Network.enable");
     const lose = async (packetLoss: number): Promise<void> => {
+      const limits = { latency: 1, downloadThroughput: -1, uploadThroughput: -1 };
       await session.send("Network.emulateNetworkConditions", {
         offline: false,
-        latency: 0,
-        downloadThroughput: -1,
-        uploadThroughput: -1,
         packetLoss,
+        ...limits,
       });
     };
-    await lose(100);
-    return async () => lose(0);
+    await lose(0);
+    return lose;
   }
 }
 

@@ -144,6 +144,8 @@ export interface Step {
   readonly say: readonly CallRequest[];
 }
 
+export type EndedCall = Extract<CallState, { phase: "ended" }>;
+
 export const idle: CallState = { phase: "idle" };
 export const nothing: Own = {
   stream: null,

@@ -2,10 +2,8 @@
 
 import { ends } from "../i18n/phrases/calls.ts";
 import type { Translate } from "../i18n/index.ts";
-import type { CallState, EndReason } from "./call.ts";
+import type { EndedCall, EndReason } from "./call.ts";
 import { describeCode, type Words } from "./words.ts";
-
-export type EndedCall = Extract<CallState, { phase: "ended" }>;
 
 /** `name` is what the other side is called. The advice is empty where there is none to give. */
 export function describeEnd(t: Translate, call: EndedCall, name: string): Words {
@@ -15,12 +13,6 @@ export function describeEnd(t: Translate, call: EndedCall, name: string): Words 
     return { title, advice: describeCode(t, end.code, end.details) };
   }
   return { title: title(t, end.reason, call, name), advice: advice(t, end.reason, name) };
-}
-
-/** It rang here, and nobody took it or said no. */
-export function isMissed({ outgoing, talked, end }: EndedCall): boolean {
-  if (outgoing || talked !== null || end.kind === "refused") return false;
-  return ["cancelled", "noAnswer", "disconnected", "loggedOut", "busy"].includes(end.reason);
 }
 
 function title(

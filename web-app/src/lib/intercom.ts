@@ -7,7 +7,7 @@ import * as capture from "./capture.ts";
 import { canSend, type VideoCodec } from "./codecs.ts";
 import { History, type PastCall } from "./history.ts";
 import { Login } from "./login.ts";
-import { look, lookedAt } from "./missed.ts";
+import { isMissed, look, lookedAt } from "./missed.ts";
 import { Phone } from "./phone.ts";
 import { isOnAir } from "./roster.ts";
 import { load, save, type Settings } from "./settings.ts";
@@ -230,6 +230,15 @@ export class Intercom {
   async #socketChanged(socket: SocketState): Promise<void> {
     if (socket.phase === "refused" && socket.refusal.status === 401) await this.#login.look();
     if (isIn(this.#state)) this.#dispatch({ type: "socketChanged", socket });
+    if (socket.phase === "cut") this.#endAll();
+  }
+
+  /** Somebody in charge has closed the connection: nothing may go on without it. */
+  #endAll(): void {
+    for (const key of [...this.#watches.keys()]) this.unwatch(key);
+    if (this.#air) this.closeCapture();
+    this.#phone.leave();
+    this.#dispatch({ type: "complained", problem: { kind: "cut" } });
   }
 
   #registered(peerId: string): void {
@@ -249,7 +258,10 @@ export class Intercom {
     this.#dispatch({ type: "callChanged", call });
     if (isTalking(call) !== isTalking(before)) void this.#produce();
     const wasRinging = before.phase === "ringingIn" && !before.answered;
-    if (wasRinging && call.phase === "ended") void this.#countMissed();
+    if (wasRinging && call.phase === "ended" && isMissed(call)) {
+      // The server may not have written it down yet.
+      this.#dispatch({ type: "missedChanged", missed: this.#state.missed + 1 });
+    }
   }
 
   #studioChanged(): void {

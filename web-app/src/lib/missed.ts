@@ -1,4 +1,7 @@
-// Since when calls count as missed: since somebody of this account last looked, in this browser.
+// Which calls count as missed, and since when: since somebody of this account last looked, in this
+// browser.
+
+import type { EndedCall } from "./call.ts";
 
 const KEY = "intercom.looked.";
 /** Whoever has never looked is told of the last week. */
@@ -20,4 +23,10 @@ export function look(storage: Pick<Storage, "setItem">, account: string, now: nu
   } catch {
     console.info("missed calls count again: this browser does not store that they were seen");
   }
+}
+
+/** It rang here, and nobody took it or said no; as the server counts it. */
+export function isMissed({ outgoing, talked, end }: EndedCall): boolean {
+  if (outgoing || talked !== null || end.kind === "refused") return false;
+  return end.reason !== "rejected" && end.reason !== "answeredElsewhere";
 }

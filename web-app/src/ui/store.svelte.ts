@@ -2,7 +2,7 @@
 
 import { Intercom } from "../lib/intercom.ts";
 import { announcement } from "../lib/announcements.ts";
-import { isMissed } from "../lib/ends.ts";
+import { isMissed } from "../lib/missed.ts";
 import { defaults, type Settings } from "../lib/settings.ts";
 import { initial, type State } from "../lib/state.ts";
 import { speak, t } from "./language.svelte.ts";
