@@ -32,6 +32,7 @@ describe("words", () => {
         { kind: "refused", status: 403, details: "origin not allowed" },
         { kind: "refused", status: 400, details: "" },
         { kind: "requestRefused", details: "no" },
+        { kind: "cut" },
         { kind: "insecureContext" },
         { kind: "captureDenied", what: "both" },
         { kind: "captureAbsent", what: "camera" },

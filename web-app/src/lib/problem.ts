@@ -11,6 +11,8 @@ export type Problem =
   | { readonly kind: "serverAway" }
   /** The server does not let this browser in. */
   | { readonly kind: "refused"; readonly status: 400 | 401 | 403; readonly details: string }
+  /** An admin has closed the connection. */
+  | { readonly kind: "cut" }
   /** The server refused one request. */
   | { readonly kind: "requestRefused"; readonly code?: string; readonly details: string }
   /** Camera and microphone exist on secure pages only. */

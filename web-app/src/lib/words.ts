@@ -48,6 +48,8 @@ export function describeProblem(t: Translate, problem: Problem): Words {
       return { title: t(serverProblems.away), advice: t(serverProblems.awayAdvice) };
     case "refused":
       return describeRefusal(t, problem.status, problem.details);
+    case "cut":
+      return { title: t(serverProblems.cut), advice: t(serverProblems.cutAdvice) };
     case "requestRefused":
       return {
         title: t(serverProblems.said),

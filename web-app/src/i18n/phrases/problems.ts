@@ -70,6 +70,16 @@ export const serverProblems = phrases({
     es: "¿Está en marcha y estás en su red? Luego intenta de nuevo.",
     pt: "Ele está ligado e você está na rede dele? Então tente de novo.",
   },
+  cut: {
+    en: "An admin closed your connection",
+    es: "Un administrador cerró tu conexión",
+    pt: "Um administrador encerrou sua conexão",
+  },
+  cutAdvice: {
+    en: "What you watched and sent here has ended, and so has a call. Ask whoever runs this server, or try to connect again.",
+    es: "Lo que mirabas y transmitías aquí terminó, y también la llamada. Pregunta a quien administra este servidor o intenta conectarte de nuevo.",
+    pt: "O que você via e transmitia aqui terminou, e a chamada também. Pergunte a quem administra este servidor ou tente se conectar de novo.",
+  },
   said: { en: "The server said no", es: "El servidor dijo que no", pt: "O servidor recusou" },
   noCookie: {
     en: "The login does not reach the server",
