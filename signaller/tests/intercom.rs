@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::{Client, Stranger, tcp};
 use intercom_signaller::{Config, Level, Registration, Server};
 use serde_json::{Value, json};
@@ -138,6 +140,23 @@ async fn a_stranger_registers_logs_in_and_is_called() {
     }
     let done = bob.hear("done").await;
     assert_eq!(done["id"], "7");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_no_longer_call_is_hung_up_on_within_a_second() {
+    let server = open_house().await;
+    let mut ann = new_account(&server, "ann").await;
+    let mut bob = new_account(&server, "bob").await;
+    call(&mut ann, &mut bob, "bob").await;
+    server.run("rights set bob call nobody");
+    let start = Instant::now();
+    for person in [&mut ann, &mut bob] {
+        assert_eq!(person.hear("callEnded").await["reason"], "hangup");
+    }
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // Nobody rings who could not be rung.
+    ann.say(json!({"type": "offerCall", "to": "bob", "media": {}})).await;
+    assert_eq!(ann.error().await, "forbidden");
 }
 
 #[tokio::test]

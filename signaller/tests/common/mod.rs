@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::block_in_place;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -102,17 +103,20 @@ impl Stranger {
         Client::open(tcp(self.plain()).await, "/", &[]).await.unwrap()
     }
 
+    /// What the command line says to its owner. Needs a runtime with several threads.
+    pub fn run(&self, line: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_intercom-signaller"));
+        command.args(line.split(' ')).arg("--data-dir").arg(self.data.path());
+        command.env("INTERCOM_CONFIG", "/dev/null");
+        let output = block_in_place(|| command.output().unwrap());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
     /// A new device, and a token of it.
     pub fn device(&self, name: &str) -> String {
-        let run = |line: &str| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_intercom-signaller"));
-            command.args(line.split(' ')).arg("--data-dir").arg(self.data.path());
-            let output = command.env("INTERCOM_CONFIG", "/dev/null").output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
-        };
-        run(&format!("account add {name} --kind device"));
-        run(&format!("token create {name}"))
+        self.run(&format!("account add {name} --kind device"));
+        self.run(&format!("token create {name}"))
     }
 
     pub async fn producer(&self, name: &str) -> Client {
