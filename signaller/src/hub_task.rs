@@ -311,6 +311,10 @@ impl HubHandle {
     }
 
     /// Waits for its turn. Not by `Sender::send`, whose future has room for the command twice.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn keeps its arguments beside their copies"
+    )]
     fn send(&self, command: Command) -> impl Future<Output = Result<(), HubGone>> + Send + '_ {
         async move {
             let turn = self.commands.reserve().await.map_err(|_| HubGone)?;
