@@ -16,6 +16,9 @@ use crate::PATIENCE;
 const PICTURE: &str = "videotestsrc is-live=true pattern=ball \
     ! video/x-raw,width=320,height=240,framerate=15/1 ! queue leaky=downstream";
 
+/// One buffer a frame, not decoded.
+const FRAMES: &str = "capsfilter caps=video/x-vp8 ! fakesink sync=false async=false";
+
 /// What an element tells; each becomes a line, as `connected(PEER-ID, -)`.
 const SIGNALS: [&str; 7] = [
     "connected",
@@ -58,8 +61,7 @@ impl Pipeline {
                 frames.fetch_add(1, Ordering::SeqCst);
                 gst::PadProbeReturn::Ok
             });
-            let sink = gst::ElementFactory::make("fakesink").property("sync", false);
-            let sink = sink.property("async", false).build().unwrap();
+            let sink = gst::parse::bin_from_description(FRAMES, true).unwrap();
             pipeline.add(&sink).unwrap();
             sink.sync_state_with_parent().unwrap();
             pad.link(&sink.static_pad("sink").unwrap()).unwrap();

@@ -27,13 +27,18 @@ impl Stranger {
 
     /// The next message; `None` if none comes in time.
     pub fn receive(&mut self, patience: Duration) -> Option<Value> {
-        if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
-            stream.set_read_timeout(Some(patience.max(Duration::from_millis(1)))).unwrap();
-        }
-        match self.socket.read() {
-            Ok(Message::Text(text)) => Some(serde_json::from_str(&text).unwrap()),
-            Ok(_) => self.receive(patience),
-            Err(_) => None,
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
+                stream.set_read_timeout(Some(left.max(Duration::from_millis(1)))).unwrap();
+            }
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                // Pings come for ever.
+                Ok(_) if !left.is_zero() => {}
+                _ => return None,
+            }
         }
     }
 

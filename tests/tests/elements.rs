@@ -37,8 +37,10 @@ fn a_consumer_notices_who_sits_in_between_and_shows_nothing_of_it() {
     let proxy = Proxy::start(&signaller, honest, forge);
     let mut phone = phone(&proxy.uri);
     let failed = phone.expect("session-failed(");
-    assert!(failed.contains(", fingerprint-mismatch, "), "{failed}");
+    assert!(failed.contains(", fingerprintMismatch, "), "{failed}");
     phone.expect("session ended");
+    let told = door.expect("session-failed(");
+    assert!(told.contains(", fingerprintMismatch, the other end says: "), "{told}");
     door.expect("session ended");
     assert_eq!(phone.frames(), 0, "media of a stranger was let through");
 }
@@ -51,7 +53,7 @@ fn a_producer_notices_who_sits_in_between() {
     let proxy = Proxy::start(&signaller, forge, honest);
     let mut phone = phone(&proxy.uri);
     let failed = door.expect("session-failed(");
-    assert!(failed.contains(", fingerprint-mismatch, "), "{failed}");
+    assert!(failed.contains(", fingerprintMismatch, "), "{failed}");
     door.expect("session ended");
     phone.expect("session ended");
 }
@@ -66,7 +68,7 @@ fn who_never_answers_is_given_up_with_the_cause() {
     let proxy = Proxy::start(&signaller, no_answer, honest);
     let _phone = phone(&proxy.uri);
     let failed = door.expect("session-failed(");
-    assert!(failed.contains(", no-answer, "), "{failed}");
+    assert!(failed.contains(", noAnswer, "), "{failed}");
     door.expect("session ended");
 }
 
@@ -179,7 +181,8 @@ fn inspect(element: &str) -> String {
 /// Names of properties, signals and actions.
 fn members(inspected: &str) -> BTreeSet<String> {
     let (_, list) = inspected.split_once("Element Properties:").unwrap();
-    let names = list.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(':'));
+    let own = |line: &&str| line.starts_with("  ") && !line.starts_with("   ");
+    let names = list.lines().filter(own).filter_map(|line| line.split_once(':'));
     let names = names.map(|(name, _)| name.trim().trim_matches('"').to_owned());
     names.filter(|name| !name.contains([' ', '(']) && !name.is_empty()).collect()
 }

@@ -47,7 +47,12 @@ pub(super) fn say_goodbye(signaller: &Signaller) {
 /// The same property for another class; a description belongs to one class only.
 fn mirror(of: &glib::ParamSpec) -> Option<glib::ParamSpec> {
     let (name, nick, blurb) = (of.name(), of.nick(), of.blurb());
-    let flags = of.flags() & glib::ParamFlags::READWRITE | gst::PARAM_FLAG_MUTABLE_READY;
+    let access = of.flags() & glib::ParamFlags::READWRITE;
+    if of.is::<glib::ParamSpecBoxed>() {
+        let spec = glib::ParamSpecBoxed::builder::<gst::Structure>(name).nick(nick).blurb(blurb?);
+        return Some(spec.flags(access).build());
+    }
+    let flags = access | gst::PARAM_FLAG_MUTABLE_READY;
     if let Some(text) = of.downcast_ref::<glib::ParamSpecString>() {
         let spec = glib::ParamSpecString::builder(name).nick(nick).blurb(blurb?).flags(flags);
         return Some(spec.default_value(text.default_value()).build());

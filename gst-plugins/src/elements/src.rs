@@ -38,7 +38,7 @@ impl ObjectSubclass for IntercomSrc {
 impl ObjectImpl for IntercomSrc {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            let own = ["peer", "producer-peer-id", "connect-to-first-producer", "latency"];
+            let own = ["peer", "producer-peer-id", "connect-to-first-producer", "latency", "stats"];
             shared::properties(&[&shared::BOTH[..], &own].concat())
         });
         PROPERTIES.as_ref()

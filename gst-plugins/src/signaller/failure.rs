@@ -1,4 +1,5 @@
-//! Why a session failed, in a form that a person and a program can use.
+//! Why a session failed, in a form that a person and a program can use, at both ends: the words that
+//! go to the other end begin with the code.
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +15,7 @@ pub enum Stage {
     Up,
 }
 
-/// Why a session was ended from here.
+/// Why a session was ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionFailure {
@@ -29,29 +30,83 @@ pub enum SessionFailure {
     /// The other end's certificate is not the announced one: somebody is in between.
     #[error("{0}; somebody may be listening in")]
     Fingerprint(String),
-    /// ICE or DTLS gave up.
-    #[error("the connection with the other end failed")]
-    Connection,
+    /// ICE gave up.
+    #[error("no network path to the other end was found")]
+    Ice,
+    /// DTLS gave up.
+    #[error("the keys could not be agreed on")]
+    Dtls,
     /// The other end's description cannot be used.
     #[error("{0}")]
     Description(String),
+    /// The other end can use nothing of what was offered.
+    #[error("the other end can use none of the formats that were offered")]
+    Codec,
+    /// Media could flow and did not.
+    #[error("neither picture nor sound after {seconds} s")]
+    NoMedia {
+        /// The time it was given, seconds.
+        seconds: u32,
+    },
+    /// The other end has fallen silent.
+    #[error("nothing heard of the other end for {seconds} s")]
+    PeerGone {
+        /// How long it has been silent, seconds.
+        seconds: u32,
+    },
     /// The application wanted it, with these words.
     #[error("{0}")]
     Application(String),
+    /// The other end found it, and said so.
+    #[error("the other end says: {text}")]
+    Told {
+        /// What [`code`](Self::code) was there.
+        code: &'static str,
+        /// One sentence.
+        text: String,
+    },
 }
+
+/// All that [`SessionFailure::code`] can be.
+const CODES: [&str; 9] = [
+    "noAnswer",
+    "iceFailed",
+    "dtlsFailed",
+    "fingerprintMismatch",
+    "badDescription",
+    "codec",
+    "noMedia",
+    "peerGone",
+    "application",
+];
 
 impl SessionFailure {
     /// A word for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Timeout { stage: Stage::Describing, .. } => "no-answer",
-            Self::Timeout { stage: Stage::Connecting, .. } => "ice-timeout",
-            Self::Timeout { stage: Stage::Securing | Stage::Up, .. } => "dtls-timeout",
-            Self::Fingerprint(_) => "fingerprint-mismatch",
-            Self::Connection => "connection-failed",
-            Self::Description(_) => "bad-description",
+            Self::Timeout { stage: Stage::Describing, .. } => "noAnswer",
+            Self::Timeout { stage: Stage::Connecting, .. } | Self::Ice => "iceFailed",
+            Self::Timeout { stage: Stage::Securing | Stage::Up, .. } | Self::Dtls => "dtlsFailed",
+            Self::Fingerprint(_) => "fingerprintMismatch",
+            Self::Description(_) => "badDescription",
+            Self::Codec => "codec",
+            Self::NoMedia { .. } => "noMedia",
+            Self::PeerGone { .. } => "peerGone",
             Self::Application(_) => "application",
+            Self::Told { code, .. } => code,
         }
+    }
+
+    /// What the other end is told.
+    pub(super) fn words(&self) -> String {
+        format!("{}: {self}", self.code())
+    }
+
+    /// What the other end told; `None` if that is no failure, or not said in our words.
+    pub(super) fn told(words: &str) -> Option<Self> {
+        let (code, text) = words.split_once(": ")?;
+        let code = CODES.into_iter().find(|known| *known == code)?;
+        Some(Self::Told { code, text: text.to_owned() })
     }
 }
 
@@ -60,5 +115,33 @@ fn stuck(stage: Stage) -> &'static str {
         Stage::Describing => "the other end has not answered the offer",
         Stage::Connecting => "no network path to the other end was found",
         Stage::Securing | Stage::Up => "the keys could not be agreed on",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_end_understands_every_failure() {
+        let failures = [
+            SessionFailure::Timeout { stage: Stage::Describing, seconds: 1 },
+            SessionFailure::Ice,
+            SessionFailure::Dtls,
+            SessionFailure::Fingerprint("x".into()),
+            SessionFailure::Description("x: y".into()),
+            SessionFailure::Codec,
+            SessionFailure::NoMedia { seconds: 1 },
+            SessionFailure::PeerGone { seconds: 1 },
+            SessionFailure::Application("x".into()),
+        ];
+        assert_eq!(failures.each_ref().map(SessionFailure::code), CODES);
+        for failure in failures {
+            let told = SessionFailure::told(&failure.words());
+            assert_eq!(told.map(|told| told.code()), Some(failure.code()));
+        }
+        for words in ["", "Bye", "session: over", "noMedia"] {
+            assert_eq!(SessionFailure::told(words), None, "{words}");
+        }
     }
 }

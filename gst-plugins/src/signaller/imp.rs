@@ -5,6 +5,7 @@
 //! from the signaller's own thread, with none of its locks held.
 
 #![allow(missing_docs)] // of the properties' accessors: the wrapper's page says what they are
+#![allow(unused_doc_comments, reason = "gtk-doc's, where gst-plugins-rs has them")]
 
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use intercom_client::{
 
 use super::failure::SessionFailure;
 use super::peer_connection::{self, News, PeerConnection};
+use super::pulse::Pulse;
 use super::sessions::Sessions;
 use crate::{CAT, RUNTIME, meta, sdp, signals};
 
@@ -159,12 +161,12 @@ pub struct Signaller {
     #[property(name = "client-id", type = Option<String>, get, nick = "Peer id",
         blurb = "Our peer id on the server, NULL while there is no connection")]
     client_id: Mutex<Option<String>>,
+    sessions: Sessions,
     /// The accepted call that is this connection's.
     pub(super) held: Mutex<Option<CallId>>,
     run: Mutex<Option<Run>>,
     /// The last run, stopped or not.
     finished: Mutex<Option<Arc<Finished>>>,
-    sessions: Sessions,
 }
 
 struct Settings {
@@ -227,8 +229,42 @@ impl ObjectSubclass for Signaller {
     type Interfaces = (Signallable,);
 }
 
-#[glib::derived_properties]
 impl ObjectImpl for Signaller {
+    /// The derived ones, and one of a type that cannot be.
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            let mut all = Signaller::derived_properties().to_vec();
+            /**
+             * IntercomSignaller:stats:
+             *
+             * `sessions` that there were, those that are `live`, and how many `failed` for what
+             * reason, by the codes of #IntercomSignaller::session-failed.
+             */
+            all.push(
+                glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+                    .nick("Statistics")
+                    .blurb(
+                        "Sessions that there were, that are live, and that failed, by the reason",
+                    )
+                    .read_only()
+                    .build(),
+            );
+            all
+        });
+        PROPERTIES.as_ref()
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.derived_set_property(id, value, pspec);
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            "stats" => self.sessions.stats().to_value(),
+            _ => self.derived_property(id, pspec),
+        }
+    }
+
     fn signals() -> &'static [Signal] {
         static SIGNALS: LazyLock<Vec<Signal>> = LazyLock::new(signals::all);
         SIGNALS.as_ref()
@@ -310,10 +346,10 @@ impl SignallableImpl for Signaller {
 impl Signaller {
     /// Ends a session at both ends and says why.
     pub(super) fn abort(&self, session_id: &str, failure: SessionFailure) {
-        let text = failure.to_string();
+        let words = failure.words();
         if self.sessions.fail(session_id, failure) {
-            gst::warning!(CAT, imp = self, "session {session_id}: {text}");
-            self.queue(session_id, |client, id| client.abort_session(id, text));
+            gst::warning!(CAT, imp = self, "session {session_id}: {words}");
+            self.queue(session_id, |client, id| client.abort_session(id, words));
         }
     }
 
@@ -380,7 +416,7 @@ impl Signaller {
     fn news(&self, connection: &PeerConnection, news: News) {
         let Some(session_id) = self.sessions.session_of(connection) else { return };
         match news {
-            News::Up => self.sessions.up(&session_id),
+            News::Up => self.live(&session_id, connection.pulse()),
             News::Failed(failure) => self.abort(&session_id, failure),
         }
     }
@@ -398,6 +434,18 @@ impl Signaller {
             task.abort_handle()
         });
         self.sessions.begin(session_id.as_str(), watchdog);
+    }
+
+    /// Looks after a session through which media can flow, until it ends.
+    fn live(&self, session_id: &str, pulse: Arc<Pulse>) {
+        let (this, id) = (self.obj().downgrade(), session_id.to_owned());
+        let task = RUNTIME.spawn(async move {
+            let failure = pulse.fails().await;
+            if let Some(this) = this.upgrade() {
+                this.imp().abort(&id, failure);
+            }
+        });
+        self.sessions.up(session_id, task.abort_handle());
     }
 
     fn too_late(&self, session_id: &str, limit: Duration) {
@@ -492,10 +540,12 @@ impl Signaller {
     fn ended(&self, session_id: &SessionId, reason: &EndReason) {
         gst::info!(CAT, imp = self, "session {session_id}: {reason}");
         let failure = self.sessions.end(session_id.as_str()).or_else(|| match reason {
-            EndReason::Remote(_) | EndReason::Aborted(_) => None,
+            EndReason::Remote(words) => SessionFailure::told(words.as_deref()?),
+            EndReason::Aborted(_) => None,
             fault => Some(SessionFailure::Description(fault.to_string())),
         });
         if let Some(failure) = failure {
+            self.sessions.count(failure.code());
             let text = printable(&failure.to_string());
             self.emit("session-failed", &[&session_id.as_str(), &failure.code(), &text]);
         }
@@ -578,6 +628,9 @@ fn parse(kind: SdpKind, text: &str) -> Result<WebRTCSessionDescription, SessionF
     };
     let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes())
         .map_err(|error| SessionFailure::Description(error.to_string()))?;
+    if kind == WebRTCSDPType::Answer && sdp.medias().all(|media| media.port() == 0) {
+        return Err(SessionFailure::Codec);
+    }
     Ok(WebRTCSessionDescription::new(kind, sdp))
 }
 

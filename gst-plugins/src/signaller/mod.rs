@@ -5,6 +5,7 @@ mod calls;
 mod failure;
 mod imp;
 mod peer_connection;
+mod pulse;
 mod sessions;
 
 use std::time::Duration;

@@ -15,6 +15,7 @@ use gst_webrtc::{
 };
 
 use super::failure::{SessionFailure, Stage};
+use super::pulse::Pulse;
 use crate::CAT;
 use crate::fingerprint::{self, FingerprintError};
 
@@ -25,6 +26,7 @@ pub(super) struct PeerConnection {
     given_id: String,
     ufrag: OnceLock<String>,
     progress: Mutex<Progress>,
+    pulse: Arc<Pulse>,
 }
 
 #[derive(Default)]
@@ -62,7 +64,9 @@ impl PeerConnection {
             given_id: given_id.to_owned(),
             ufrag: OnceLock::new(),
             progress: Mutex::default(),
+            pulse: Arc::default(),
         });
+        connection.pulse.notice_media(webrtcbin);
         let (ice, ice_tell) = (connection.clone(), tell.clone());
         webrtcbin.connect_notify(Some("ice-connection-state"), move |webrtcbin, _| {
             ice.ice_changed(webrtcbin, &ice_tell);
@@ -91,6 +95,11 @@ impl PeerConnection {
         self.progress().stage
     }
 
+    /// What is heard of the other end.
+    pub(super) fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
+    }
+
     fn ice_changed(
         self: &Arc<Self>,
         webrtcbin: &gst::Element,
@@ -102,7 +111,7 @@ impl PeerConnection {
             Ice::New => {}
             Ice::Checking => self.reached(Stage::Connecting),
             Ice::Connected | Ice::Completed => self.reached(Stage::Securing),
-            Ice::Failed => return tell(self, News::Failed(SessionFailure::Connection)),
+            Ice::Failed => return tell(self, News::Failed(SessionFailure::Ice)),
             _ => return,
         }
         // DTLS begins after ICE: from here on its end is noticed in the thread that reaches it,
@@ -132,7 +141,7 @@ impl PeerConnection {
         self.read_descriptions(webrtcbin);
         match webrtcbin.property::<Whole>("connection-state") {
             Whole::Connected if self.stage() < Stage::Up => self.up(webrtcbin, tell),
-            Whole::Failed => tell(self, News::Failed(SessionFailure::Connection)),
+            Whole::Failed => tell(self, News::Failed(SessionFailure::Dtls)),
             _ => {}
         }
     }
@@ -149,6 +158,7 @@ impl PeerConnection {
             Ok(()) => {
                 gst::info!(CAT, obj = webrtcbin, "the other end is who it says");
                 self.reached(Stage::Up);
+                self.pulse.listen(webrtcbin);
                 tell(self, News::Up);
             }
             Err(error) => self.distrust(webrtcbin, &error, tell),

@@ -3,7 +3,7 @@
 //!
 //! Its lock is held for table look-ups only, never while anything is called.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
@@ -23,6 +23,8 @@ struct Table {
     /// webrtcsink names the peer, not the session, when it shows a webrtcbin; which one it was is
     /// known once it has a local description.
     connections: Vec<Arc<PeerConnection>>,
+    begun: u64,
+    failed: BTreeMap<&'static str, u64>,
 }
 
 struct Session {
@@ -35,7 +37,28 @@ struct Session {
 impl Sessions {
     pub(super) fn begin(&self, session_id: &str, watchdog: Option<AbortHandle>) {
         let session = Session { watchdog, ufrag: None, failure: None };
-        self.table().sessions.insert(session_id.to_owned(), session);
+        let mut table = self.table();
+        table.begun += 1;
+        table.sessions.insert(session_id.to_owned(), session);
+    }
+
+    /// Counts a failure.
+    pub(super) fn count(&self, code: &'static str) {
+        *self.table().failed.entry(code).or_default() += 1;
+    }
+
+    /// How many there were, how many there are, and how many failed for what reason.
+    pub(super) fn stats(&self) -> gst::Structure {
+        let table = self.table();
+        let live = u64::try_from(table.sessions.len()).unwrap_or(u64::MAX);
+        let failed = table.failed.iter();
+        let failed = failed
+            .fold(gst::Structure::builder("failed"), |all, (code, count)| all.field(*code, count));
+        gst::Structure::builder("intercom-stats")
+            .field("sessions", table.begun)
+            .field("live", live)
+            .field("failed", failed.build())
+            .build()
     }
 
     /// Forgets the session; says why it failed, if it did.
@@ -45,7 +68,9 @@ impl Sessions {
     }
 
     pub(super) fn clear(&self) {
-        *self.table() = Table::default();
+        let mut table = self.table();
+        table.sessions.clear();
+        table.connections.clear();
     }
 
     pub(super) fn add_connection(&self, connection: Arc<PeerConnection>) {
@@ -68,10 +93,13 @@ impl Sessions {
         session.failure.replace(failure).is_none()
     }
 
-    /// Media can flow: the deadline is met.
-    pub(super) fn up(&self, session_id: &str) {
-        if let Some(session) = self.table().sessions.get_mut(session_id) {
-            session.watchdog.take().inspect(AbortHandle::abort);
+    /// Media can flow: the deadline is met, and another watchdog takes over.
+    pub(super) fn up(&self, session_id: &str, watchdog: AbortHandle) {
+        match self.table().sessions.get_mut(session_id) {
+            Some(session) => {
+                session.watchdog.replace(watchdog).inspect(AbortHandle::abort);
+            }
+            None => watchdog.abort(),
         }
     }
 

@@ -1,0 +1,146 @@
+//! A session that is no longer any good is noticed at both ends, soon and with the cause.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use intercom_tests::{Pipeline, Plugins, Program, Signaller, Stranger};
+use serde_json::json;
+
+/// The promise is 5 s; the rest is for a busy machine.
+const NOTICED: Duration = Duration::from_secs(8);
+
+#[test]
+fn a_viewer_that_freezes_is_noticed() {
+    let signaller = Signaller::start();
+    let mut door = door(&signaller);
+    door.expect("connected(");
+    let line = format!("-v intercomsrc peer=door uri={} ! {SEEN}", signaller.ws());
+    let plugins = Plugins::ours();
+    let mut viewer = plugins.launch(&line);
+    flows(&mut viewer);
+    viewer.signal("STOP");
+    expect_gone(&mut door);
+    assert_eq!(failed(&door, "peerGone"), 1);
+    assert_eq!(stats(&door).get::<u64>("live").unwrap(), 0);
+}
+
+#[test]
+fn a_producer_that_freezes_is_noticed_and_taken_again_when_it_thaws() {
+    let signaller = Signaller::start();
+    let plugins = Plugins::ours();
+    let door = sender(&signaller, &plugins);
+    let mut phone = phone(&signaller, &[]);
+    phone.expect_frames(ENOUGH);
+    door.signal("STOP");
+    expect_gone(&mut phone);
+    door.signal("CONT");
+    phone.expect("session started");
+    phone.expect_frames(30);
+}
+
+#[test]
+fn a_producer_that_dies_while_the_signaller_is_away_is_noticed() {
+    let mut signaller = Signaller::start();
+    let plugins = Plugins::ours();
+    let mut door = sender(&signaller, &plugins);
+    let mut phone = phone(&signaller, &[]);
+    phone.expect_frames(ENOUGH);
+    signaller.kill();
+    door.kill();
+    expect_gone(&mut phone);
+}
+
+#[test]
+fn a_session_without_media_fails_at_both_ends() {
+    let signaller = Signaller::start();
+    let mut door = door(&signaller);
+    door.expect("connected(");
+    for pad in door.element().sink_pads() {
+        let stop = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+        pad.add_probe(stop, |_, _| gst::PadProbeReturn::Ok);
+    }
+    let mut phone = phone(&signaller, &[]);
+    for end in [&mut door, &mut phone] {
+        let line = end.expect("session-failed(");
+        assert!(line.contains(", noMedia, "), "{line}");
+        end.expect("session ended");
+    }
+    assert_eq!((failed(&door, "noMedia"), failed(&phone, "noMedia")), (1, 1));
+}
+
+#[test]
+fn a_viewer_that_takes_nothing_of_what_is_offered_is_noticed() {
+    let signaller = Signaller::start();
+    let mut door = door(&signaller);
+    let peer_id = door.peer_id();
+    let mut viewer = Stranger::connect(&signaller.ws());
+    viewer.send(json!({"type": "startSession", "peerId": peer_id}));
+    let started = viewer.expect("a session", |message| message["type"] == "sessionStarted");
+    viewer.expect("an offer", |message| message["sdp"]["type"] == "offer");
+    let answer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+        m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:video0\r\na=inactive\r\n";
+    viewer.send(json!({
+        "type": "peer", "sessionId": started["sessionId"],
+        "sdp": {"type": "answer", "sdp": answer},
+    }));
+    let line = door.expect("session-failed(");
+    assert!(line.contains(", codec, "), "{line}");
+}
+
+#[test]
+fn a_viewer_that_cannot_use_what_comes_says_so() {
+    let signaller = Signaller::start();
+    let mut door = door(&signaller);
+    door.expect("connected(");
+    let mut phone = phone(&signaller, &[("video-codecs", "<H264>")]);
+    for end in [&mut door, &mut phone] {
+        let line = end.expect("session-failed(");
+        assert!(line.contains(", codec, "), "{line}");
+    }
+}
+
+/// Frames in the seconds after which one is known who speaks every second.
+const ENOUGH: usize = 75;
+const SEEN: &str = "video/x-vp8 ! identity name=seen silent=false ! fakesink";
+
+fn door(signaller: &Signaller) -> Pipeline {
+    Pipeline::sending(&[("name", "door"), ("uri", &signaller.ws())])
+}
+
+fn phone(signaller: &Signaller, more: &[(&str, &str)]) -> Pipeline {
+    let uri = signaller.ws();
+    Pipeline::receiving(&[&[("peer", "door"), ("uri", &*uri)], more].concat())
+}
+
+/// A producer in a process of its own.
+fn sender(signaller: &Signaller, plugins: &Plugins) -> Program {
+    let picture = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=15/1";
+    let sink = format!("intercomsink name=door video-caps=video/x-vp8 uri={}", signaller.ws());
+    let sender = plugins.launch(&format!("{picture} ! queue leaky=downstream ! {sink}"));
+    signaller.lobby().await_producer("door");
+    sender
+}
+
+fn flows(viewer: &mut Program) {
+    for _ in 0..ENOUGH {
+        viewer.expect("seen: last-message = chain");
+    }
+}
+
+fn expect_gone(end: &mut Pipeline) {
+    let since = Instant::now();
+    let line = end.expect("session-failed(");
+    assert!(line.contains(", peerGone, "), "{line}");
+    assert!(since.elapsed() < NOTICED, "only after {:?}", since.elapsed());
+    end.expect("session ended");
+}
+
+fn failed(end: &Pipeline, code: &str) -> u64 {
+    stats(end).get::<gst::Structure>("failed").unwrap().get(code).unwrap()
+}
+
+fn stats(end: &Pipeline) -> gst::Structure {
+    end.signaller().property("stats")
+}
