@@ -94,5 +94,12 @@ function past(differences: Partial<PastCall>): PastCall {
 }
 
 function ended({ outgoing, reason }: { outgoing: boolean; reason: EndReason }): EndedCall {
-  return { phase: "ended", with: "bob", outgoing, end: { kind: "ended", reason }, talked: null };
+  return {
+    phase: "ended",
+    callId: "c",
+    with: "bob",
+    outgoing,
+    end: { kind: "ended", reason },
+    talked: null,
+  };
 }
