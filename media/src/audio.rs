@@ -2,7 +2,8 @@
 //!
 //! A sink that is given two streams waits for both. A microphone that is missing, dead or pulled
 //! out must therefore not be waited for: it feeds a mixer that a silent source keeps running, is
-//! opened apart from the pipeline, and is tried again until it works.
+//! opened apart from the pipeline, and is tried again until it works. A greeting is one more
+//! input of that mixer, for a while, with the microphone silent meanwhile.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::{
     element::{self, ElementError},
     encode,
     source::{self, audio_caps},
-    spec::AudioSource,
+    spec::{AudioSource, Clip},
 };
 
 /// The time after which a microphone that does not work is tried again.
@@ -25,13 +26,15 @@ pub struct Sound {
     pipeline: gst::Pipeline,
     mixer: gst::Element,
     spec: AudioSource,
-    microphone: Option<Microphone>,
+    microphone: Option<Input>,
+    greeting: Option<Input>,
     /// Whether the last try failed, so that a broken microphone costs one line and not one a try.
     complained: bool,
 }
 
+/// What the mixer is fed with, besides silence.
 #[derive(Debug)]
-struct Microphone {
+struct Input {
     bin: gst::Bin,
     pad: gst::Pad,
 }
@@ -73,6 +76,7 @@ impl Sound {
             mixer,
             spec: spec.clone(),
             microphone: None,
+            greeting: None,
             complained: false,
         };
         Ok(Some((sound, queue)))
@@ -87,6 +91,7 @@ impl Sound {
         }
         match self.try_open() {
             Ok(microphone) => {
+                microphone.silence(self.greeting.is_some());
                 if self.complained {
                     tracing::info!("the microphone works again");
                 }
@@ -104,17 +109,53 @@ impl Sound {
     /// Whether an error message comes from the microphone. If so, it is taken out and silence
     /// goes on; [`retry`] brings it back.
     pub fn took(&mut self, error: &gst::message::Error) -> bool {
-        let Some(microphone) = &self.microphone else { return false };
-        let ours = error.src().is_some_and(|source| {
-            source == microphone.bin.upcast_ref::<gst::Object>()
-                || source.has_as_ancestor(&microphone.bin)
-        });
+        let is_of = |input: &Option<Input>| input.as_ref().is_some_and(|input| input.sent(error));
+        let error_text = error.error();
+        let reason = error_text.message();
+        if is_of(&self.greeting) {
+            tracing::warn!("the greeting cannot be played ({})", reason.trim());
+            self.hush();
+            return true;
+        }
+        let ours = is_of(&self.microphone);
         if ours {
-            let reason = error.error().message().to_owned();
             self.close();
-            self.complain(&reason);
+            self.complain(reason);
         }
         ours
+    }
+
+    /// Plays a clip once, with the microphone silent until it is over.
+    pub fn greet(&mut self, clip: &Clip) {
+        self.hush();
+        let bin =
+            source::audio(&AudioSource::File(clip.clone())).map_err(|error| error.to_string());
+        let input = bin.and_then(|bin| {
+            let bin = bin.ok_or("there is none")?;
+            bin.set_property("name", "greeting");
+            self.plug(bin)
+        });
+        match input {
+            Ok(input) => {
+                self.greeting = Some(input);
+                self.silence_microphone(true);
+            }
+            Err(reason) => tracing::warn!("the greeting cannot be played ({reason})"),
+        }
+    }
+
+    /// Ends the greeting, if there is one, and has the microphone heard again.
+    pub fn hush(&mut self) {
+        if let Some(greeting) = self.greeting.take() {
+            self.unplug(greeting);
+            self.silence_microphone(false);
+        }
+    }
+
+    /// Whether a message comes from the greeting itself.
+    pub fn greeting_sent(&self, message: &gst::message::Application) -> bool {
+        let bin = self.greeting.as_ref().map(|greeting| greeting.bin.upcast_ref());
+        bin.is_some() && message.src() == bin
     }
 
     /// Whether a message comes from the microphone itself.
@@ -123,9 +164,13 @@ impl Sound {
         bin.is_some() && message.src() == bin
     }
 
-    fn try_open(&self) -> Result<Microphone, String> {
+    fn try_open(&self) -> Result<Input, String> {
         let bin = source::audio(&self.spec).map_err(|error| error.to_string())?;
-        let bin = bin.ok_or("there is none")?;
+        self.plug(bin.ok_or("there is none")?)
+    }
+
+    /// Starts a source and has it mixed in.
+    fn plug(&self, bin: gst::Bin) -> Result<Input, String> {
         // Its failure to start must not be the pipeline's.
         bin.set_locked_state(true);
         self.pipeline.add(&bin).map_err(|error| error.to_string())?;
@@ -138,7 +183,7 @@ impl Sound {
         if linked && bin.set_state(gst::State::Playing).is_ok() {
             // From here on it starts and stops with the pipeline.
             bin.set_locked_state(false);
-            return Ok(Microphone { bin, pad });
+            return Ok(Input { bin, pad });
         }
         discard(&self.pipeline, &bin);
         self.mixer.release_request_pad(&pad);
@@ -159,9 +204,19 @@ impl Sound {
     }
 
     fn close(&mut self) {
-        if let Some(Microphone { bin, pad }) = self.microphone.take() {
-            discard(&self.pipeline, &bin);
-            self.mixer.release_request_pad(&pad);
+        if let Some(microphone) = self.microphone.take() {
+            self.unplug(microphone);
+        }
+    }
+
+    fn unplug(&self, Input { bin, pad }: Input) {
+        discard(&self.pipeline, &bin);
+        self.mixer.release_request_pad(&pad);
+    }
+
+    fn silence_microphone(&self, silent: bool) {
+        if let Some(microphone) = &self.microphone {
+            microphone.silence(silent);
         }
     }
 
@@ -176,6 +231,17 @@ impl Sound {
             tracing::warn!("{what} ({}), sending silence; {found}", reason.trim());
         }
         self.complained = true;
+    }
+}
+
+impl Input {
+    fn silence(&self, silent: bool) {
+        self.pad.set_property("mute", silent);
+    }
+
+    fn sent(&self, error: &gst::message::Error) -> bool {
+        let bin = self.bin.upcast_ref::<gst::Object>();
+        error.src().is_some_and(|source| source == bin || source.has_as_ancestor(bin))
     }
 }
 
@@ -195,6 +261,6 @@ fn discard(pipeline: &gst::Pipeline, bin: &gst::Bin) {
     bin.set_locked_state(true);
     let stopped = bin.set_state(gst::State::Null);
     if stopped.is_err() || pipeline.remove(bin).is_err() {
-        tracing::debug!("the microphone did not stop cleanly");
+        tracing::debug!("a source of sound did not stop cleanly");
     }
 }

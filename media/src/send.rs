@@ -14,7 +14,7 @@ use crate::{
     peer::{self, Sending},
     run::End,
     source,
-    spec::{AudioSource, Bitrate, Codec, Encode, Size, VideoSource},
+    spec::{AudioSource, Bitrate, Clip, Codec, Encode, Size, VideoSource},
 };
 
 /// How much a stalled sink may hold up before the oldest is dropped. Upstream's sink can block
@@ -107,6 +107,28 @@ impl Sources {
         }
     }
 
+    /// Whether a greeting of this clip could be played.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an element is missing.
+    pub fn can_greet(clip: &Clip) -> Result<(), ElementError> {
+        source::audio(&AudioSource::File(clip.clone())).map(drop)
+    }
+
+    /// Plays this clip once in place of the microphone; without sound, nothing.
+    pub fn greet(&self, clip: &Clip) {
+        if let Some(sound) = &self.sound {
+            sound.borrow_mut().greet(clip);
+        }
+    }
+
+    /// Ends a greeting that is not over yet.
+    pub fn hush(&self) {
+        if let Some(sound) = &self.sound {
+            sound.borrow_mut().hush();
+        }
+    }
+
     /// Whether a message was about a source; it is then dealt with.
     pub fn heard(&self, message: &gst::Message, end: &End) -> bool {
         match message.view() {
@@ -132,6 +154,10 @@ impl Sources {
     fn is_over(&self, message: &gst::message::Application, end: &End) -> bool {
         if !message.structure().is_some_and(|over| over.has_name(source::OVER_MESSAGE)) {
             return false;
+        }
+        if let Some(sound) = self.sound.as_ref().filter(|it| it.borrow().greeting_sent(message)) {
+            sound.borrow_mut().hush();
+            return true;
         }
         let from_sound = self.sound.as_ref().is_some_and(|sound| sound.borrow().sent(message));
         if !from_sound || self.camera.is_none() {

@@ -3,7 +3,11 @@
 //! Text becomes a type here and is never looked at again. Whether a device exists or an element is
 //! installed is found out later, when it is opened.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -352,6 +356,11 @@ impl Codec {
 }
 
 impl Clip {
+    /// The file, once.
+    pub fn once(path: &Path) -> Self {
+        Self { path: path.into(), repeats: false }
+    }
+
     fn read(text: &str) -> Self {
         let (path, repeats) = match text.strip_suffix("?loop") {
             Some(path) => (path, true),

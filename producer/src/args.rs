@@ -47,6 +47,9 @@ pub struct Args {
     /// Whose calls are accepted: never, auto or accounts:NAME,NAME. Needs --token-file.
     #[arg(long, value_name = "WHO", env = "INTERCOM_ANSWER", default_value = "never")]
     pub answer: Answer,
+    /// Sound file that is played to whoever is answered, once, with the microphone silent meanwhile. Needs --answer.
+    #[arg(long, value_name = "FILE", env = "INTERCOM_GREETING")]
+    pub greeting: Option<PathBuf>,
     /// Whom SIGUSR1 rings, such as the button of a door. Needs --token-file.
     #[arg(long, value_name = "NAME", env = "INTERCOM_CALL", value_parser = name)]
     pub call: Option<String>,
@@ -74,6 +77,12 @@ impl Args {
         let is_nothing = self.video == VideoSource::None && self.audio == AudioSource::None;
         if is_nothing && !self.list_devices {
             return Err("--video none and --audio none leave nothing to send".into());
+        }
+        if self.greeting.is_some() && self.answer == Answer::Never {
+            return Err("--greeting needs --answer: only who is answered is greeted".into());
+        }
+        if self.greeting.is_some() && self.audio == AudioSource::None {
+            return Err("--greeting does not go with --audio none".into());
         }
         if self.has_phone() && self.server.token_file.is_none() && !self.list_devices {
             let why = "only accounts have calls";

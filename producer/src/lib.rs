@@ -7,17 +7,16 @@ pub mod args;
 mod live;
 mod status;
 
-use gstintercom::Signaller;
 use intercom_client::Media;
 use intercom_media::{
-    call::{Ear, Line, Manner, Phone},
+    call::{Ear, Greeting, Line, Manner, Phone},
     devices::{self, Kind},
     element::ElementError,
     feed, notify, peer,
     record::RecordError,
     run::{self, End, RunError},
-    send::{Outgoing, Sender},
-    spec::{AudioSource, VideoSource},
+    send::{Outgoing, Sender, Sources},
+    spec::{AudioSource, Clip, VideoSource},
 };
 use intercom_settings::{Settings, log::Log};
 
@@ -45,7 +44,7 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerErro
     let _key = gstintercom::preheat_dtls();
     let sender = Sender::build(&outgoing(args))?;
     let status = Status::follow(&sender, &args.name);
-    let phone = args.has_phone().then(|| phone(args, &sender.signaller)).transpose()?;
+    let phone = args.has_phone().then(|| phone(args, &sender)).transpose()?;
     let Sender { pipeline, signaller, sink, encoder, sources, .. } = sender;
     let mut live = Live { settings, log, encode: args.encode, encoder, sink };
     let on_start = {
@@ -78,14 +77,19 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerErro
 }
 
 /// What rings and is rung, and plays the other side.
-fn phone(args: &Args, sending: &Signaller) -> Result<Phone, ProducerError> {
+fn phone(args: &Args, sender: &Sender) -> Result<Phone, ProducerError> {
+    let greeting = args.greeting.as_deref().map(Clip::once);
+    greeting.as_ref().map(Sources::can_greet).transpose()?;
+    let sources = sender.sources.clone();
+    let greeting = greeting.map(|clip| Greeting { clip, sources });
     let ear = Ear::build(&args.server, (&args.speaker, 1.0), &args.show, LATENCY);
     let ear = ear.map_err(ProducerError::Ear)?;
     let line = Line::open(&args.server, Some(CONTROL)).map_err(ProducerError::Run)?;
     let media =
         Media { audio: args.audio != AudioSource::None, video: args.video != VideoSource::None };
-    let manner = Manner::Device { answer: args.answer.clone(), button: args.call.clone() };
-    let phone = Phone::new(line, ear, sending.clone(), media, manner);
+    let (answer, button) = (args.answer.clone(), args.call.clone());
+    let manner = Manner::Device { answer, button, greeting };
+    let phone = Phone::new(line, ear, sender.signaller.clone(), media, manner);
     if let Some(path) = &args.control_socket {
         phone.listen(path).map_err(ProducerError::Run)?;
     }

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -70,6 +71,26 @@ fn a_terminal_talks_to_a_device_and_others_find_it_busy() {
     ann.program.signal("INT");
     assert!(ann.program.wait().success());
     door.program.expect("call ended: hangup");
+}
+
+#[test]
+fn who_is_answered_is_greeted_before_the_microphone_is_heard() {
+    const WELCOME: f64 = 2_500.0;
+    let signaller = house(&[("door", "device"), ("ann", "user")]);
+    let dir = TempDir::new().unwrap();
+    let welcome = clip(dir.path(), WELCOME, 3);
+    let args = ["--answer", "auto", "--greeting", welcome.to_str().unwrap()];
+    let mut door = End::device(&signaller, "door", FRONT, &args);
+    let mut ann = End::terminal(&signaller, "ann", ANN, "door");
+    ann.sound.expect_tone(WELCOME);
+    ann.sound.expect_tone(FRONT);
+    ann.program.signal("INT");
+    assert!(ann.program.wait().success());
+    door.program.expect("call ended: hangup");
+    std::fs::write(&welcome, "no sound").unwrap();
+    let mut ann = End::terminal(&signaller, "ann", ANN, "door");
+    door.program.expect("the greeting cannot be played (");
+    ann.sound.expect_tone(FRONT);
 }
 
 #[test]
@@ -351,6 +372,20 @@ impl End {
             first != second
         });
     }
+}
+
+/// A sound file of so many seconds.
+fn clip(dir: &Path, frequency: f64, seconds: u32) -> PathBuf {
+    let path = dir.join("clip.wav");
+    let line = format!(
+        "audiotestsrc samplesperbuffer=480 num-buffers={} volume=0.5 freq={frequency} \
+         ! audio/x-raw,rate=48000 ! wavenc ! filesink location={}",
+        seconds * 100,
+        path.display()
+    );
+    let made = Command::new("gst-launch-1.0").args(["-q"]).args(line.split_whitespace()).status();
+    assert!(made.unwrap().success());
+    path
 }
 
 fn tone(frequency: f64) -> String {

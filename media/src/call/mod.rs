@@ -12,7 +12,7 @@ mod words;
 
 pub use ear::Ear;
 pub use line::Line;
-pub use phone::{Manner, Phone};
+pub use phone::{Greeting, Manner, Phone};
 pub use words::Answer;
 
 use words::News;

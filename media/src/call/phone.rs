@@ -4,6 +4,7 @@
 use std::{cell::RefCell, path::Path, rc::Rc};
 
 use gst::{glib, prelude::*};
+use gst_webrtc::WebRTCPeerConnectionState;
 use gstintercom::Signaller;
 use intercom_client::{
     CallEnd, CallEvent, CallId, Client, Event, HangUpReason, Media, PeerId, RejectReason,
@@ -19,6 +20,8 @@ use crate::{
     cli,
     record::RecordError,
     run::{End, RunError},
+    send::Sources as SendingSources,
+    spec::Clip,
 };
 
 /// How a phone behaves.
@@ -30,9 +33,20 @@ pub enum Manner {
         answer: Answer,
         /// Whom the button rings.
         button: Option<String>,
+        /// What is said to those whom it answers.
+        greeting: Option<Greeting>,
     },
     /// It rings this account once, and the program ends with the call.
     Terminal(String),
+}
+
+/// What is said first to whoever is answered.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    /// The file.
+    pub clip: Clip,
+    /// Where it is played.
+    pub sources: SendingSources,
 }
 
 /// A phone. Clones are the same.
@@ -70,6 +84,8 @@ struct Call {
     id: CallId,
     with: String,
     is_accepted: bool,
+    /// Whether the other side is still to be greeted, once it hears us.
+    is_to_be_greeted: bool,
     /// Whose media are played.
     peer: Option<PeerId>,
 }
@@ -84,6 +100,9 @@ impl Phone {
         manner: Manner,
     ) -> Self {
         let (tell, news) = unbounded_channel();
+        if let Manner::Device { greeting: Some(_), .. } = &manner {
+            tell_of_listeners(&sending, &tell);
+        }
         let on_air = tell.clone();
         sending.connect("connected", false, move |_| {
             // Nobody listens any more at the end.
@@ -220,6 +239,7 @@ impl State {
                 // Who asked may be gone.
                 let _ = answer.send(self.answer(request));
             }
+            News::Heard => self.greet(),
             News::TrackOver => self.ear.tidy(),
             News::RemoteFailed(reason) => {
                 tracing::warn!("the other side's media do not come: {reason}");
@@ -302,11 +322,34 @@ impl State {
             false => client.reject(call.clone(), RejectReason::Rejected),
         });
         self.begin(call, from);
+        if let Some(call) = &mut self.call {
+            call.is_to_be_greeted = takes;
+        }
     }
 
     fn begin(&mut self, id: CallId, with: String) {
+        self.let_go();
+        let (is_accepted, is_to_be_greeted, peer) = (false, false, None);
+        self.call = Some(Call { id, with, is_accepted, is_to_be_greeted, peer });
+    }
+
+    /// Somebody hears us from now on: in a call that has just been answered, it is the other side.
+    fn greet(&mut self) {
+        let Manner::Device { greeting: Some(Greeting { clip, sources }), .. } = &self.manner else {
+            return;
+        };
+        let Some(call) = self.call.as_mut().filter(|call| call.is_accepted) else { return };
+        if std::mem::take(&mut call.is_to_be_greeted) {
+            sources.greet(clip);
+        }
+    }
+
+    /// Takes down what there is of the other side, and says no more to it.
+    fn let_go(&mut self) {
         self.ear.let_go();
-        self.call = Some(Call { id, with, is_accepted: false, peer: None });
+        if let Manner::Device { greeting: Some(greeting), .. } = &self.manner {
+            greeting.sources.hush();
+        }
     }
 
     /// Says which producer carries this side's media: once it is there, and once the call is.
@@ -343,7 +386,7 @@ impl State {
 
     fn ended(&mut self, id: &CallId, reason: CallEnd, end: &End) {
         let Some(Call { with, .. }) = self.call.take_if(|call| call.id == *id) else { return };
-        self.ear.let_go();
+        self.let_go();
         let words = words::reason(reason);
         cli::say(&format!("call ended: {words}"));
         let is_normal = reason == CallEnd::Hangup;
@@ -367,4 +410,21 @@ impl State {
             command(line.client());
         }
     }
+}
+
+/// Has it told when somebody begins to hear what this side sends.
+fn tell_of_listeners(sending: &Signaller, tell: &UnboundedSender<News>) {
+    let tell = tell.clone();
+    sending.connect("webrtcbin-ready", false, move |values| {
+        let webrtcbin = values.get(2)?.get::<gst::Element>().ok()?;
+        let tell = tell.clone();
+        webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
+            let state: WebRTCPeerConnectionState = webrtcbin.property("connection-state");
+            if state == WebRTCPeerConnectionState::Connected {
+                // Nobody listens any more at the end.
+                let _ = tell.send(News::Heard);
+            }
+        });
+        None
+    });
 }

@@ -63,6 +63,8 @@ impl fmt::Display for Answer {
 pub(super) enum News {
     /// What this side sends is to be had from the server, for the first time or again.
     OnAir,
+    /// Somebody begins to hear what this side sends.
+    Heard,
     /// Somebody wrote to the control socket, and waits for one line.
     Asked(Request, oneshot::Sender<String>),
     /// A track of the other side has ended.
