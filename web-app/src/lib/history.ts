@@ -16,7 +16,8 @@ export interface PastCall {
   readonly reason: EndReason;
 }
 
-const PAGE = 50;
+/** As many as are told at once; fewer are the last. */
+export const PAGE = 50;
 const DEADLINE_MS = 15_000;
 
 export class History {

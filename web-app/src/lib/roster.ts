@@ -55,3 +55,12 @@ export function onAir(producer: Listed): OnAir {
     audio: meta["audio"] !== false,
   };
 }
+
+/** What a producer is called: as its account is, if that has nothing else on air. */
+export function shownName(
+  entries: readonly Entry[] | null,
+  { peerId, name }: { readonly peerId: string; readonly name: string },
+): string {
+  const owner = entries?.find(({ onAir }) => onAir.some((one) => one.peerId === peerId));
+  return owner?.onAir.length === 1 ? (owner.label ?? name) : name;
+}
