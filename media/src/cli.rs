@@ -65,10 +65,10 @@ impl ServerArgs {
     }
 }
 
-/// Says in the log when others on this machine can read a secret in a file.
+/// Says in the log when others on this machine can read a secret in a file; a group may.
 pub fn advise(secret: &str, path: &Path) {
     let mode = path.metadata().map(|file| file.permissions().mode()).unwrap_or_default();
-    if mode & 0o077 != 0 {
+    if mode & 0o027 != 0 {
         let file = path.display();
         tracing::warn!("others can read the {secret} in {file}; chmod 600 {file}");
     }
