@@ -2,17 +2,20 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::Parser;
 use tracing::{error, info};
 
-use crate::layers::{self, Effective};
-use crate::{Fault, Program, variable};
+use crate::layers::{self, Effective, Variables};
+use crate::{Fault, Program, file, variable};
 
 /// What the program runs with.
 #[derive(Clone, Debug)]
 pub struct Settings {
     program: Program,
+    /// The file they are from, if there is one.
+    file: Option<PathBuf>,
     in_effect: Vec<(String, Vec<OsString>)>,
 }
 
@@ -26,8 +29,8 @@ pub(crate) struct Changes {
 }
 
 impl Settings {
-    pub(crate) fn new(program: Program, effective: Vec<Effective>) -> Self {
-        Self { program, in_effect: effective.into_iter().map(in_effect).collect() }
+    pub(crate) fn new(program: Program, file: Option<PathBuf>, effective: Vec<Effective>) -> Self {
+        Self { program, file, in_effect: effective.into_iter().map(in_effect).collect() }
     }
 
     /// Reads them again, with the flags and variables of this process and what its file says now;
@@ -38,7 +41,7 @@ impl Settings {
         accept: impl FnOnce(C) -> Result<T, String>,
         apply: impl FnOnce(T),
     ) {
-        match self.again(accept) {
+        match self.again(std::env::args_os().collect(), &variable, accept) {
             Ok((accepted, changes)) => {
                 apply(accepted);
                 info!("{changes}");
@@ -47,12 +50,19 @@ impl Settings {
         }
     }
 
-    fn again<C: Parser, T>(
+    pub(crate) fn again<C: Parser, T>(
         &mut self,
+        args: Vec<OsString>,
+        variables: Variables<'_>,
         accept: impl FnOnce(C) -> Result<T, String>,
     ) -> Result<(T, Changes), Fault> {
-        let merged = layers::merge::<C>(&self.program, std::env::args_os().collect(), &variable)?;
+        // Where it is only looked for, it would be as if there had never been one.
+        if let Some(gone) = self.file.as_ref().filter(|file| !file::is_there(file)) {
+            return Err(Fault::Gone(gone.clone()));
+        }
+        let merged = layers::merge::<C>(&self.program, args, variables)?;
         let accepted = accept(merged.settings).map_err(Fault::Together)?;
+        self.file = merged.file;
         Ok((accepted, self.compare(merged.effective)))
     }
 

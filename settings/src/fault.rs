@@ -22,6 +22,9 @@ pub enum Fault {
         /// Why not.
         why: String,
     },
+    /// The settings file that the program was started with, when it looks again.
+    #[error("{}: is not there any more", .0.display())]
+    Gone(PathBuf),
     /// One setting, in a file or a variable.
     #[error("{place}: {why}")]
     Setting {
@@ -71,7 +74,9 @@ pub(crate) fn refusal(error: &clap::Error) -> String {
         (ErrorKind::ValueValidation, _, Some(why)) => {
             let why = why.to_string();
             let value = match error.get(ContextKind::InvalidValue) {
-                Some(ContextValue::String(value)) if !why.contains(value) => {
+                Some(ContextValue::String(value))
+                    if !why.contains(value) && !why.contains(&format!("{value:?}")) =>
+                {
                     format!("{value:?}: ")
                 }
                 _ => String::new(),
@@ -140,6 +145,14 @@ mod tests {
             assert!(lines[1].contains(said), "{lines:?}");
             assert!(lines.iter().all(|line| !line.contains("secret")), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_value_is_said_once() {
+        let refuse = |value: &str| Err::<u8, _>(format!("{value:?} is no number"));
+        let command = Command::new("x").arg(Arg::new("n").long("number").value_parser(refuse));
+        let error = command.try_get_matches_from(["x", "--number=\"1\""]).unwrap_err();
+        assert_eq!(refusal(&error), r#""\"1\"" is no number"#);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) fn find(
 }
 
 /// What cannot be looked at counts as well: it must not be passed over in silence.
-fn is_there(file: &Path) -> bool {
+pub(crate) fn is_there(file: &Path) -> bool {
     let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory];
     file.symlink_metadata().map_or_else(|error| !absent.contains(&error.kind()), |_| true)
 }

@@ -87,11 +87,12 @@ impl Program {
         if merged.asked == Asked::Print {
             return Ok(Answer::Say(print::effective(&merged.effective)));
         }
-        let accepted = accept(merged.settings).map_err(Fault::Together)?;
-        if merged.asked == Asked::Run {
-            return Ok(Answer::Run(accepted, Settings::new(*self, merged.effective)));
+        let Merged { settings, asked, file, effective } = merged;
+        let accepted = accept(settings).map_err(Fault::Together)?;
+        if asked == Asked::Run {
+            return Ok(Answer::Run(accepted, Settings::new(*self, file, effective)));
         }
-        Ok(Answer::Say(match merged.file {
+        Ok(Answer::Say(match file {
             Some(file) => format!("{} is good\n", file.display()),
             None => format!("good; there is no settings file ({})\n", file::usual(self)),
         }))

@@ -228,7 +228,8 @@ fn what_is_printed_is_a_file_of_the_same_settings() {
 #[test]
 fn reading_again_tells_what_changes_and_what_waits() {
     let world = World::new().file("gain = 2\nname = 'a'");
-    let mut settings = Settings::new(THING, world.merge("").unwrap().effective);
+    let merged = world.merge("").unwrap();
+    let mut settings = Settings::new(THING, merged.file, merged.effective);
     let mut again = |text| {
         fs::write(world.path(), text).unwrap();
         settings.compare(world.merge("").unwrap().effective).to_string()
@@ -243,6 +244,28 @@ fn reading_again_tells_what_changes_and_what_waits() {
         format!("{told}a restart is needed for name")
     );
     assert_eq!(again("name = 'a'\nloud = true"), format!("{told}changed gain"));
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_the_defaults() {
+    let world = World::new();
+    let dir = world.dir.path().join("gst-intercom");
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join("thing.toml"), "gain = 2").unwrap();
+    let world = world.variable("XDG_CONFIG_HOME", dir.parent().unwrap());
+    let merged = world.merge("").unwrap();
+    let mut settings = Settings::new(THING, merged.file, merged.effective);
+    let mut again = || {
+        let variables = |name: &str| world.variables.get(name).cloned();
+        let line = vec!["intercom-thing".into()];
+        settings.again(line, &variables, |thing: Thing| Ok(thing.gain)).map(|(gain, _)| gain)
+    };
+    assert_eq!(again().unwrap(), 2.0);
+    fs::remove_file(dir.join("thing.toml")).unwrap();
+    let fault = again().unwrap_err().to_string();
+    assert!(fault.ends_with("thing.toml: is not there any more"), "{fault}");
+    fs::write(dir.join("thing.toml"), "gain = 3").unwrap();
+    assert_eq!(again().unwrap(), 3.0);
 }
 
 #[test]
