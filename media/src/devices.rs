@@ -3,6 +3,8 @@
 
 use gst::prelude::*;
 
+use crate::cli::{printable, say};
+
 /// What kind of device is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -57,7 +59,8 @@ pub fn print(kinds: &[Kind]) {
     let mut any = false;
     for kind in kinds {
         for Device { spec, name } in list(*kind) {
-            crate::cli::say(&format!("{spec}\t{}\t{}", kind.word(), crate::cli::printable(&name)));
+            let (spec, name) = (printable(&spec), printable(&name));
+            say(&format!("{spec}\t{}\t{name}", kind.word()));
             any = true;
         }
     }
