@@ -3,12 +3,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { frames, House, offered, openPage, PERMIT } from "./harness.ts";
 
 const PASSWORD = "correct horse battery";
 
-test("an admin cuts a viewer, who is told so, and may come back", async () => {
+test.concurrent("an admin cuts a viewer, who is told so, and may come back", async ({ expect }) => {
   await using house = await open();
   await house.manage("account add bob", `${PASSWORD}\n`);
   await house.producer("door", "test:ball", await house.device("door"));
@@ -33,64 +33,67 @@ test("an admin cuts a viewer, who is told so, and may come back", async () => {
   await frames(bob, 10);
 });
 
-test("accounts, tokens and rights are made in the page, and hold at once", async () => {
-  await using house = await open();
-  const browser = await house.browser(PERMIT);
-  const ann = await admin(house, browser);
+test.concurrent(
+  "accounts, tokens and rights are made in the page, and hold at once",
+  async ({ expect }) => {
+    await using house = await open();
+    const browser = await house.browser(PERMIT);
+    const ann = await admin(house, browser);
 
-  await add(ann, "Device", "gate");
-  await ann.getByRole("textbox", { name: "What it is for" }).fill("the one at the gate");
-  await ann.getByRole("button", { name: "Make a token" }).click();
-  const token = await ann.getByRole("textbox", { name: "New token" }).inputValue();
-  const file = join(house.dir, "gate.token");
-  await writeFile(file, token, { mode: 0o600 });
-  const gate = await house.producer("gate", "test:ball", file);
+    await add(ann, "Device", "gate");
+    await ann.getByRole("textbox", { name: "What it is for" }).fill("the one at the gate");
+    await ann.getByRole("button", { name: "Make a token" }).click();
+    const token = await ann.getByRole("textbox", { name: "New token" }).inputValue();
+    const file = join(house.dir, "gate.token");
+    await writeFile(file, token, { mode: 0o600 });
+    const gate = await house.producer("gate", "test:ball", file);
 
-  await add(ann, "User", "carol");
-  const { page: carol } = await openPage(browser, house.url);
-  await logIn(carol, "carol");
-  await carol.locator(offered("gate")).click();
-  await frames(carol, 10);
+    await add(ann, "User", "carol");
+    const { page: carol } = await openPage(browser, house.url);
+    await logIn(carol, "carol");
+    await carol.locator(offered("gate")).click();
+    await frames(carol, 10);
 
-  // Who may watch no more sees it end; whom nobody may see is not there.
-  const rights = await manage(ann, "gate");
-  await rights.getByRole("combobox", { name: "Watch: who" }).selectOption("Only these");
-  await rights.getByRole("checkbox", { name: "ann" }).check();
-  await save(rights);
-  await carol.getByRole("alert").getByText("The server said no").waitFor();
-  await rights.getByRole("combobox", { name: "See: who" }).selectOption("Nobody");
-  await save(rights);
-  await carol.locator("button[data-peer]").waitFor({ state: "detached" });
-  expect(await house.manage("rights show gate")).toMatch(/see\s+nobody\s+watch\s+ann/);
+    // Who may watch no more sees it end; whom nobody may see is not there.
+    const rights = await manage(ann, "gate");
+    await rights.getByRole("combobox", { name: "Watch: who" }).selectOption("Only these");
+    await rights.getByRole("checkbox", { name: "ann" }).check();
+    await save(rights);
+    await carol.getByRole("alert").getByText("The server said no").waitFor();
+    await rights.getByRole("combobox", { name: "See: who" }).selectOption("Nobody");
+    await save(rights);
+    await carol.locator("button[data-peer]").waitFor({ state: "detached" });
+    expect(await house.manage("rights show gate")).toMatch(/see\s+nobody\s+watch\s+ann/);
 
-  await ann.reload();
-  const again = await manage(ann, "gate");
-  await again.getByText("Token: the one at the gate").waitFor();
-  expect(await ann.content()).not.toContain(token);
-  await again.getByRole("button", { name: "Revoke Token: the one at the gate" }).click();
-  await again.getByText("Nothing is logged in as this account.").waitFor();
-  expect(await gate.exited).not.toBe(0);
+    await ann.reload();
+    const again = await manage(ann, "gate");
+    await again.getByText("Token: the one at the gate").waitFor();
+    expect(await ann.content()).not.toContain(token);
+    await again.getByRole("button", { name: "Revoke Token: the one at the gate" }).click();
+    await again.getByText("Nothing is logged in as this account.").waitFor();
+    expect(await gate.exited).not.toBe(0);
 
-  const hers = await manage(ann, "carol");
-  await hers.getByRole("button", { name: "Remove this account" }).click();
-  await ann.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
-  await carol.getByText("Connected", { exact: true }).waitFor();
-  await hers.getByRole("button", { name: "Remove this account" }).click();
-  await ann.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
-  await carol.getByRole("alert").getByText("You were logged out").waitFor();
-  await ann.getByRole("button", { name: "Manage carol" }).waitFor({ state: "detached" });
+    const hers = await manage(ann, "carol");
+    await hers.getByRole("button", { name: "Remove this account" }).click();
+    await ann.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await carol.getByText("Connected", { exact: true }).waitFor();
+    await hers.getByRole("button", { name: "Remove this account" }).click();
+    await ann.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+    await carol.getByRole("alert").getByText("You were logged out").waitFor();
+    await ann.getByRole("button", { name: "Manage carol" }).waitFor({ state: "detached" });
 
-  await ann.getByRole("button", { name: "What happened" }).click();
-  await ann.getByRole("combobox", { name: "Account" }).selectOption("gate");
-  await expect
-    .poll(() => ann.locator("tbody tr td:nth-child(3)").allInnerTexts())
-    .toEqual(
-      expect.arrayContaining(["Revoke token", "Change rights", "Make token", "Add account"]),
-    );
-  expect(await ann.getByRole("cell", { name: "Remove account" }).count()).toBe(0);
-});
+    await ann.getByRole("button", { name: "What happened" }).click();
+    await ann.getByRole("combobox", { name: "Account" }).selectOption("gate");
+    await expect
+      .poll(() => ann.locator("tbody tr td:nth-child(3)").allInnerTexts())
+      .toEqual(
+        expect.arrayContaining(["Revoke token", "Change rights", "Make token", "Add account"]),
+      );
+    expect(await ann.getByRole("cell", { name: "Remove account" }).count()).toBe(0);
+  },
+);
 
-test("the audit goes back page by page", async () => {
+test.concurrent("the audit goes back page by page", async ({ expect }) => {
   await using house = await open();
   const ann = await admin(house, await house.browser());
   const made = await ann.evaluate(async () => {
@@ -113,52 +116,58 @@ test("the audit goes back page by page", async () => {
   expect(await rows.count()).toBe(62);
 });
 
-test("an invitation makes one account, and the last admin stays one", async () => {
-  await using house = await open("--registration", "invite");
-  const browser = await house.browser();
-  const ann = await admin(house, browser);
-  await ann.getByRole("button", { name: "Invite somebody" }).click();
-  const invitation = await ann.getByRole("textbox", { name: "Invitation" }).inputValue();
-  const { page: dora } = await openPage(browser, house.url);
-  await dora.getByRole("button", { name: "Make an account" }).click();
-  await dora.getByLabel("Name").fill("dora");
-  await dora.getByLabel("Password").fill(PASSWORD);
-  await dora.getByLabel("Invitation").fill(invitation);
-  await dora.keyboard.press("Enter");
-  await dora.getByText("Connected", { exact: true }).waitFor();
+test.concurrent(
+  "an invitation makes one account, and the last admin stays one",
+  async ({ expect }) => {
+    await using house = await open("--registration", "invite");
+    const browser = await house.browser();
+    const ann = await admin(house, browser);
+    await ann.getByRole("button", { name: "Invite somebody" }).click();
+    const invitation = await ann.getByRole("textbox", { name: "Invitation" }).inputValue();
+    const { page: dora } = await openPage(browser, house.url);
+    await dora.getByRole("button", { name: "Make an account" }).click();
+    await dora.getByLabel("Name").fill("dora");
+    await dora.getByLabel("Password").fill(PASSWORD);
+    await dora.getByLabel("Invitation").fill(invitation);
+    await dora.keyboard.press("Enter");
+    await dora.getByText("Connected", { exact: true }).waitFor();
 
-  const own = await manage(ann, "ann");
-  const kind = own.getByRole("combobox", { name: "Kind" });
-  await kind.selectOption("User");
-  await own.getByRole("alert").getByText("This is the only admin").waitFor();
-  expect(await kind.inputValue()).toBe("admin");
+    const own = await manage(ann, "ann");
+    const kind = own.getByRole("combobox", { name: "Kind" });
+    await kind.selectOption("User");
+    await own.getByRole("alert").getByText("This is the only admin").waitFor();
+    expect(await kind.inputValue()).toBe("admin");
 
-  await ann.reload();
-  const hers = await manage(ann, "dora");
-  await hers.getByRole("combobox", { name: "Kind" }).selectOption("Admin");
-  await hers.getByText("Saved.").first().waitFor();
-  await dora.reload();
-  await dora.getByRole("link", { name: "Admin" }).click();
-  await dora.getByRole("button", { name: "Manage ann" }).waitFor();
-});
+    await ann.reload();
+    const hers = await manage(ann, "dora");
+    await hers.getByRole("combobox", { name: "Kind" }).selectOption("Admin");
+    await hers.getByText("Saved.").first().waitFor();
+    await dora.reload();
+    await dora.getByRole("link", { name: "Admin" }).click();
+    await dora.getByRole("button", { name: "Manage ann" }).waitFor();
+  },
+);
 
-test("whoever is no admin gets nothing of it, neither from the page nor from the API", async () => {
-  await using house = await open();
-  await house.manage("account add bob", `${PASSWORD}\n`);
-  const { page, trace } = await openPage(await house.browser(), house.url);
-  await logIn(page, "bob");
-  await page.goto(`${house.url}#admin`);
-  await page.getByText("Connected", { exact: true }).waitFor();
-  expect(await page.getByRole("link", { name: "Admin" }).count()).toBe(0);
-  expect(await page.getByRole("heading", { name: "Admin" }).count()).toBe(0);
-  expect(trace.requests.filter((url) => /Admin/.test(url))).toEqual([]);
-  const paths = ["accounts", "accounts/ann", "audit", "connections", "accounts/bob/tokens"];
-  const statuses = await page.evaluate(
-    (all) => Promise.all(all.map(async (path) => (await fetch(`/api/${path}`)).status)),
-    paths,
-  );
-  expect(statuses).toEqual(paths.map(() => 403));
-});
+test.concurrent(
+  "whoever is no admin gets nothing of it, neither from the page nor from the API",
+  async ({ expect }) => {
+    await using house = await open();
+    await house.manage("account add bob", `${PASSWORD}\n`);
+    const { page, trace } = await openPage(await house.browser(), house.url);
+    await logIn(page, "bob");
+    await page.goto(`${house.url}#admin`);
+    await page.getByText("Connected", { exact: true }).waitFor();
+    expect(await page.getByRole("link", { name: "Admin" }).count()).toBe(0);
+    expect(await page.getByRole("heading", { name: "Admin" }).count()).toBe(0);
+    expect(trace.requests.filter((url) => /Admin/.test(url))).toEqual([]);
+    const paths = ["accounts", "accounts/ann", "audit", "connections", "accounts/bob/tokens"];
+    const statuses = await page.evaluate(
+      (all) => Promise.all(all.map(async (path) => (await fetch(`/api/${path}`)).status)),
+      paths,
+    );
+    expect(statuses).toEqual(paths.map(() => 403));
+  },
+);
 
 /** A house with an admin `ann`. */
 async function open(...flags: string[]): Promise<House> {

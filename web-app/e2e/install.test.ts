@@ -3,64 +3,70 @@
 import { get } from "node:https";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { faults } from "./access.ts";
 import { House, openPage, readText } from "./harness.ts";
 
 const FIRST_LOAD = 150 * 1024;
 
-test("the first load is small, asks nobody else, and breaks no policy", async () => {
-  await using house = await House.open();
-  const browser = await house.browser();
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  const violations: string[] = [];
-  page.on("console", ({ text }) => {
-    if (/policy/i.test(text())) violations.push(text());
-  });
-  const loaded = await traffic(page);
-  await page.goto(house.url);
-  await page.getByText("Connected", { exact: true }).waitFor();
-  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
-  const all = [...loaded.values()];
-  const bytes = all.reduce((sum, one) => sum + one.bytes, 0);
-  console.info(`first load: ${(bytes / 1024).toFixed(1)} KiB in ${all.length} requests`);
-  expect(all.map(({ url }) => url)).toContain(house.url);
-  expect(bytes).toBeGreaterThan(20 * 1024);
-  expect(bytes).toBeLessThanOrEqual(FIRST_LOAD);
-  for (const { url } of all) expect(new URL(url).origin).toBe(new URL(house.url).origin);
-  expect(violations).toEqual([]);
-});
+test.concurrent(
+  "the first load is small, asks nobody else, and breaks no policy",
+  async ({ expect }) => {
+    await using house = await House.open();
+    const browser = await house.browser();
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const violations: string[] = [];
+    page.on("console", ({ text }) => {
+      if (/policy/i.test(text())) violations.push(text());
+    });
+    const loaded = await traffic(page);
+    await page.goto(house.url);
+    await page.getByText("Connected", { exact: true }).waitFor();
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+    const all = [...loaded.values()];
+    const bytes = all.reduce((sum, one) => sum + one.bytes, 0);
+    console.info(`first load: ${(bytes / 1024).toFixed(1)} KiB in ${all.length} requests`);
+    expect(all.map(({ url }) => url)).toContain(house.url);
+    expect(bytes).toBeGreaterThan(20 * 1024);
+    expect(bytes).toBeLessThanOrEqual(FIRST_LOAD);
+    for (const { url } of all) expect(new URL(url).origin).toBe(new URL(house.url).origin);
+    expect(violations).toEqual([]);
+  },
+);
 
-test("files that are named after their content stay, and everything else is asked for", async () => {
-  await using house = await House.open();
-  const ca = await readText(house.ca);
-  const headers = (path: string): Promise<IncomingHttpHeaders> =>
-    head(ca, new URL(path, house.url));
-  const index = await headers("/");
-  expect(index["content-encoding"]).toBe("br");
-  expect(index["content-security-policy"]).toMatch(
-    /default-src 'none'; script-src 'self'; style-src 'self';/,
-  );
-  expect(index["content-security-policy"]).not.toContain("unsafe");
-  for (const path of ["/", "/sw.js", "/theme.js", "/manifest.webmanifest", "/away/index.html"]) {
-    expect((await headers(path))["cache-control"], path).toBe("no-cache");
-  }
-  expect((await headers("/manifest.webmanifest"))["content-type"]).toBe(
-    "application/manifest+json",
-  );
-  const browser = await house.browser();
-  const { page } = await openPage(browser, house.url);
-  const script = await page.locator("script[type=module]").getAttribute("src");
-  const kept = await headers(`${script}`);
-  expect(kept).toMatchObject({
-    "cache-control": "public, max-age=31536000, immutable",
-    "content-encoding": "br",
-    vary: "Accept-Encoding",
-  });
-});
+test.concurrent(
+  "files that are named after their content stay, and everything else is asked for",
+  async ({ expect }) => {
+    await using house = await House.open();
+    const ca = await readText(house.ca);
+    const headers = (path: string): Promise<IncomingHttpHeaders> =>
+      head(ca, new URL(path, house.url));
+    const index = await headers("/");
+    expect(index["content-encoding"]).toBe("br");
+    expect(index["content-security-policy"]).toMatch(
+      /default-src 'none'; script-src 'self'; style-src 'self';/,
+    );
+    expect(index["content-security-policy"]).not.toContain("unsafe");
+    for (const path of ["/", "/sw.js", "/theme.js", "/manifest.webmanifest", "/away/index.html"]) {
+      expect((await headers(path))["cache-control"], path).toBe("no-cache");
+    }
+    expect((await headers("/manifest.webmanifest"))["content-type"]).toBe(
+      "application/manifest+json",
+    );
+    const browser = await house.browser();
+    const { page } = await openPage(browser, house.url);
+    const script = await page.locator("script[type=module]").getAttribute("src");
+    const kept = await headers(`${script}`);
+    expect(kept).toMatchObject({
+      "cache-control": "public, max-age=31536000, immutable",
+      "content-encoding": "br",
+      vary: "Accept-Encoding",
+    });
+  },
+);
 
-test("Chromium would install it", async () => {
+test.concurrent("Chromium would install it", async ({ expect }) => {
   await using house = await House.open();
   const { page } = await openPage(await house.browser(), house.url);
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
@@ -75,33 +81,36 @@ test("Chromium would install it", async () => {
   expect(errorIds.filter((id) => id !== "in-incognito")).toEqual([]);
 });
 
-test("without a server it says so in the reader's language, and goes on by itself", async () => {
-  await using house = await House.open();
-  const browser = await house.browser();
-  const readers = [
-    { locale: "en-GB", title: "The server cannot be reached", lang: "en" },
-    { locale: "es-AR", title: "No se puede acceder al servidor", lang: "es" },
-    { locale: "pt-BR", title: "Não foi possível acessar o servidor", lang: "pt-BR" },
-  ];
-  const pages = await Promise.all(
-    readers.map(async (reader) => {
-      const opened = await openPage(browser, house.url, { locale: reader.locale });
-      await opened.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
-      return { ...reader, ...opened };
-    }),
-  );
-  await house.killSignaller();
-  for (const { page, trace, title, lang } of pages) {
-    await page.reload();
-    await page.getByRole("heading", { name: title }).waitFor();
-    expect(await page.evaluate(() => document.documentElement.lang)).toBe(lang);
-    expect(await page.locator("h1:visible").count()).toBe(1);
-    expect(await faults(page)).toEqual([]);
-    expect(trace.errors.filter((text) => text.includes("policy"))).toEqual([]);
-  }
-  await house.startSignaller();
-  await Promise.all(pages.map(({ page }) => page.locator("#app h1").waitFor()));
-});
+test.concurrent(
+  "without a server it says so in the reader's language, and goes on by itself",
+  async ({ expect }) => {
+    await using house = await House.open();
+    const browser = await house.browser();
+    const readers = [
+      { locale: "en-GB", title: "The server cannot be reached", lang: "en" },
+      { locale: "es-AR", title: "No se puede acceder al servidor", lang: "es" },
+      { locale: "pt-BR", title: "Não foi possível acessar o servidor", lang: "pt-BR" },
+    ];
+    const pages = await Promise.all(
+      readers.map(async (reader) => {
+        const opened = await openPage(browser, house.url, { locale: reader.locale });
+        await opened.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+        return { ...reader, ...opened };
+      }),
+    );
+    await house.killSignaller();
+    for (const { page, trace, title, lang } of pages) {
+      await page.reload();
+      await page.getByRole("heading", { name: title }).waitFor();
+      expect(await page.evaluate(() => document.documentElement.lang)).toBe(lang);
+      expect(await page.locator("h1:visible").count()).toBe(1);
+      expect(await faults(page)).toEqual([]);
+      expect(trace.errors.filter((text) => text.includes("policy"))).toEqual([]);
+    }
+    await house.startSignaller();
+    await Promise.all(pages.map(({ page }) => page.locator("#app h1").waitFor()));
+  },
+);
 
 /** What a page loads from now on, as it comes over the wire. */
 async function traffic(page: Page): Promise<Map<string, { url: string; bytes: number }>> {

@@ -1,47 +1,50 @@
 // What is set in the page is so at once, and still is at the next visit.
 
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { fits } from "./access.ts";
 import { frames, House, offered, openPage, PERMIT } from "./harness.ts";
 
 const PASSWORD = "correct horse battery";
 
-test("the language is the browser's, and then the one that is chosen", async () => {
-  await using house = await open();
-  const browser = await house.browser();
-  const { page, trace } = await openPage(browser, house.url, { locale: "es-AR" });
-  const heading = (name: string) => page.getByRole("heading", { name }).waitFor();
-  await heading("Iniciar sesión");
-  expect(await lang(page)).toBe("es");
-  await page.getByLabel("Nombre").fill("ann");
-  await page.getByLabel("Contraseña").fill("no es esta");
-  await page.keyboard.press("Enter");
-  await page.getByRole("alert").getByText("El nombre o la contraseña no son correctos").waitFor();
-  await fits(page);
+test.concurrent(
+  "the language is the browser's, and then the one that is chosen",
+  async ({ expect }) => {
+    await using house = await open();
+    const browser = await house.browser();
+    const { page, trace } = await openPage(browser, house.url, { locale: "es-AR" });
+    const heading = (name: string) => page.getByRole("heading", { name }).waitFor();
+    await heading("Iniciar sesión");
+    expect(await lang(page)).toBe("es");
+    await page.getByLabel("Nombre").fill("ann");
+    await page.getByLabel("Contraseña").fill("no es esta");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("El nombre o la contraseña no son correctos").waitFor();
+    await fits(page);
 
-  await page.getByRole("combobox", { name: "Idioma" }).selectOption("Português");
-  await page.getByRole("alert").getByText("Nome ou senha incorretos").waitFor();
-  expect(await lang(page)).toBe("pt-BR");
-  await page.getByLabel("Senha").fill(PASSWORD);
-  await page.keyboard.press("Enter");
-  await page.getByText("Conectado", { exact: true }).waitFor();
-  await page.getByRole("status").filter({ hasText: "Conectado ao servidor" }).waitFor();
-  await page.reload();
-  await page.getByText("Conectado", { exact: true }).waitFor();
-  await page.getByRole("link", { name: "Ajustes" }).click();
-  await heading("Onde você entrou");
-  await fits(page);
+    await page.getByRole("combobox", { name: "Idioma" }).selectOption("Português");
+    await page.getByRole("alert").getByText("Nome ou senha incorretos").waitFor();
+    expect(await lang(page)).toBe("pt-BR");
+    await page.getByLabel("Senha").fill(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.getByText("Conectado", { exact: true }).waitFor();
+    await page.getByRole("status").filter({ hasText: "Conectado ao servidor" }).waitFor();
+    await page.reload();
+    await page.getByText("Conectado", { exact: true }).waitFor();
+    await page.getByRole("link", { name: "Ajustes" }).click();
+    await heading("Onde você entrou");
+    await fits(page);
 
-  await page.getByRole("combobox", { name: "Idioma" }).selectOption("English");
-  await heading("Where you are logged in");
-  expect(await lang(page)).toBe("en");
-  await page.getByRole("combobox", { name: "Language" }).selectOption("As the browser: Español");
-  await heading("Dónde tienes sesión");
-  expect(trace.errors.filter((text) => !text.includes("401"))).toEqual([]);
-});
+    await page.getByRole("combobox", { name: "Idioma" }).selectOption("English");
+    await heading("Where you are logged in");
+    expect(await lang(page)).toBe("en");
+    await page.getByRole("combobox", { name: "Language" }).selectOption("As the browser: Español");
+    await heading("Dónde tienes sesión");
+    expect(trace.errors.filter((text) => !text.includes("401"))).toEqual([]);
+  },
+);
 
-test("a chosen theme is there before the page is", async () => {
+test.concurrent("a chosen theme is there before the page is", async ({ expect }) => {
   await using house = await open();
   const { page } = await openPage(await house.browser(), house.url);
   await logIn(page);
@@ -61,108 +64,117 @@ test("a chosen theme is there before the page is", async () => {
   expect(await background(page)).toBe("rgb(17, 20, 19)");
 });
 
-test("devices are chosen and tried out, and what is watched is heard where one wants", async () => {
-  await using house = await open();
-  await house.producer("door", "test:ball", await house.device("door"));
-  const { page } = await openPage(await house.browser(PERMIT), `${house.url}#settings`);
-  await logIn(page);
-  const camera = page.getByRole("combobox", { name: "Camera" });
-  await page.getByRole("button", { name: "Test camera and microphone" }).click();
-  const preview = page.locator("video[aria-label='Preview of your camera']");
-  await expect
-    .poll(() => preview.evaluate((one) => (one as HTMLVideoElement).videoWidth))
-    .toBe(1280);
-  const level = page.getByRole("meter");
-  await expect
-    .poll(() => level.evaluate((one) => (one as HTMLMeterElement).value))
-    .toBeGreaterThan(0.1);
-  await camera.selectOption("fake_device_0");
-  await page.getByRole("combobox", { name: "Microphone" }).selectOption("No microphone");
-  await level.waitFor({ state: "detached" });
-  await page.getByRole("combobox", { name: "Speaker" }).selectOption("Fake Audio Output 1");
-  const speaker = await page.getByRole("combobox", { name: "Speaker" }).inputValue();
-  const live = await preview.evaluateHandle((one) => (one as HTMLVideoElement).srcObject);
+test.concurrent(
+  "devices are chosen and tried out, and what is watched is heard where one wants",
+  async ({ expect }) => {
+    await using house = await open();
+    await house.producer("door", "test:ball", await house.device("door"));
+    const { page } = await openPage(await house.browser(PERMIT), `${house.url}#settings`);
+    await logIn(page);
+    const camera = page.getByRole("combobox", { name: "Camera" });
+    await page.getByRole("button", { name: "Test camera and microphone" }).click();
+    const preview = page.locator("video[aria-label='Preview of your camera']");
+    await expect
+      .poll(() => preview.evaluate((one) => (one as HTMLVideoElement).videoWidth))
+      .toBe(1280);
+    const level = page.getByRole("meter");
+    await expect
+      .poll(() => level.evaluate((one) => (one as HTMLMeterElement).value))
+      .toBeGreaterThan(0.1);
+    await camera.selectOption("fake_device_0");
+    await page.getByRole("combobox", { name: "Microphone" }).selectOption("No microphone");
+    await level.waitFor({ state: "detached" });
+    await page.getByRole("combobox", { name: "Speaker" }).selectOption("Fake Audio Output 1");
+    const speaker = await page.getByRole("combobox", { name: "Speaker" }).inputValue();
+    const live = await preview.evaluateHandle((one) => (one as HTMLVideoElement).srcObject);
 
-  await page.getByRole("link", { name: "Home" }).click();
-  const left = await live.evaluate((one) => (one as MediaStream).getTracks()[0]?.readyState);
-  expect(left).toBe("ended");
-  await page.locator(offered("door")).click();
-  await frames(page, 5);
-  const sink = page.locator("video[aria-label^='Live']");
-  await expect.poll(() => sink.evaluate((one) => (one as HTMLVideoElement).sinkId)).toBe(speaker);
-  await page.reload();
-  await page.getByRole("link", { name: "Settings" }).click();
-  await expect.poll(() => camera.inputValue()).not.toBe("");
-  expect(await page.getByRole("combobox", { name: "Microphone" }).inputValue()).toBe("none");
-  await expect
-    .poll(() => page.getByRole("combobox", { name: "Speaker" }).inputValue())
-    .toBe(speaker);
-});
+    await page.getByRole("link", { name: "Home" }).click();
+    const left = await live.evaluate((one) => (one as MediaStream).getTracks()[0]?.readyState);
+    expect(left).toBe("ended");
+    await page.locator(offered("door")).click();
+    await frames(page, 5);
+    const sink = page.locator("video[aria-label^='Live']");
+    await expect.poll(() => sink.evaluate((one) => (one as HTMLVideoElement).sinkId)).toBe(speaker);
+    await page.reload();
+    await page.getByRole("link", { name: "Settings" }).click();
+    await expect.poll(() => camera.inputValue()).not.toBe("");
+    expect(await page.getByRole("combobox", { name: "Microphone" }).inputValue()).toBe("none");
+    await expect
+      .poll(() => page.getByRole("combobox", { name: "Speaker" }).inputValue())
+      .toBe(speaker);
+  },
+);
 
-test("one ends other sessions and changes the password, and the others are told", async () => {
-  await using house = await open();
-  const browser = await house.browser();
-  const [{ page: here }, { page: phone }, { page: tablet }] = (await Promise.all(
-    [1, 2, 3].map(() => openPage(browser, house.url)),
-  )) as [Opened, Opened, Opened];
-  for (const page of [here, phone, tablet]) await logIn(page);
-  await here.getByRole("link", { name: "Settings" }).click();
-  const end = here.getByRole("button", { name: /^End the session of/ });
-  await expect.poll(() => end.count()).toBe(2);
-  // The latest first; the one that asks has no button.
-  await end.first().click();
-  await expect.poll(() => end.count()).toBe(1);
-  const out = (page: Page): Promise<boolean> =>
-    page.getByRole("alert").getByText("You were logged out").isVisible();
-  await expect
-    .poll(async () => (await Promise.all([phone, tablet].map(out))).filter(Boolean).length)
-    .toBe(1);
+test.concurrent(
+  "one ends other sessions and changes the password, and the others are told",
+  async ({ expect }) => {
+    await using house = await open();
+    const browser = await house.browser();
+    const [{ page: here }, { page: phone }, { page: tablet }] = (await Promise.all(
+      [1, 2, 3].map(() => openPage(browser, house.url)),
+    )) as [Opened, Opened, Opened];
+    for (const page of [here, phone, tablet]) await logIn(page);
+    await here.getByRole("link", { name: "Settings" }).click();
+    const end = here.getByRole("button", { name: /^End the session of/ });
+    await expect.poll(() => end.count()).toBe(2);
+    // The latest first; the one that asks has no button.
+    await end.first().click();
+    await expect.poll(() => end.count()).toBe(1);
+    const out = (page: Page): Promise<boolean> =>
+      page.getByRole("alert").getByText("You were logged out").isVisible();
+    await expect
+      .poll(async () => (await Promise.all([phone, tablet].map(out))).filter(Boolean).length)
+      .toBe(1);
 
-  const change = async (old: string, chosen: string, again: string): Promise<void> => {
-    await here.getByLabel("Old password").fill(old);
-    await here.getByLabel("New password", { exact: true }).fill(chosen);
-    await here.getByLabel("New password again").fill(again);
-    await here.getByRole("button", { name: "Change password" }).click();
-  };
-  await change(PASSWORD, "quite another one", "quite another two");
-  await here.getByText("The two new passwords are not the same.").waitFor();
-  await change("not this one", "quite another one", "quite another one");
-  await here.getByRole("alert").getByText("The old password is wrong.").waitFor();
-  await change(PASSWORD, "quite another one", "quite another one");
-  await here.getByText("Changed. All other sessions have ended.").waitFor();
-  await expect
-    .poll(async () => (await Promise.all([phone, tablet].map(out))).every(Boolean))
-    .toBe(true);
-  await logIn(phone, "quite another one");
-  await here.getByText("Connected", { exact: true }).waitFor();
-});
+    const change = async (old: string, chosen: string, again: string): Promise<void> => {
+      await here.getByLabel("Old password").fill(old);
+      await here.getByLabel("New password", { exact: true }).fill(chosen);
+      await here.getByLabel("New password again").fill(again);
+      await here.getByRole("button", { name: "Change password" }).click();
+    };
+    await change(PASSWORD, "quite another one", "quite another two");
+    await here.getByText("The two new passwords are not the same.").waitFor();
+    await change("not this one", "quite another one", "quite another one");
+    await here.getByRole("alert").getByText("The old password is wrong.").waitFor();
+    await change(PASSWORD, "quite another one", "quite another one");
+    await here.getByText("Changed. All other sessions have ended.").waitFor();
+    await expect
+      .poll(async () => (await Promise.all([phone, tablet].map(out))).every(Boolean))
+      .toBe(true);
+    await logIn(phone, "quite another one");
+    await here.getByText("Connected", { exact: true }).waitFor();
+  },
+);
 
-test("one says what others may do, and whether a call is heard and shown", async () => {
-  await using house = await open();
-  await house.manage("account add bob", `${PASSWORD}\n`);
-  const { page } = await openPage(await house.browser(), `${house.url}#settings`);
-  await logIn(page);
-  const form = page.locator("form", { hasText: "Watch" });
-  await form.getByRole("combobox", { name: "Watch: who" }).selectOption("Only these");
-  await form.getByRole("checkbox", { name: "bob" }).check();
-  await form.getByRole("combobox", { name: "Call: who" }).selectOption("Nobody");
-  await form.getByRole("button", { name: "Save" }).click();
-  await form.getByText("Saved.").waitFor();
-  expect(await house.manage("rights show ann")).toMatch(
-    /watch\s+bob\s+talk\s+nobody\s+call\s+nobody/,
-  );
+test.concurrent(
+  "one says what others may do, and whether a call is heard and shown",
+  async ({ expect }) => {
+    await using house = await open();
+    await house.manage("account add bob", `${PASSWORD}\n`);
+    const { page } = await openPage(await house.browser(), `${house.url}#settings`);
+    await logIn(page);
+    const form = page.locator("form", { hasText: "Watch" });
+    await form.getByRole("combobox", { name: "Watch: who" }).selectOption("Only these");
+    await form.getByRole("checkbox", { name: "bob" }).check();
+    await form.getByRole("combobox", { name: "Call: who" }).selectOption("Nobody");
+    await form.getByRole("button", { name: "Save" }).click();
+    await form.getByText("Saved.").waitFor();
+    expect(await house.manage("rights show ann")).toMatch(
+      /watch\s+bob\s+talk\s+nobody\s+call\s+nobody/,
+    );
 
-  const ringtone = page.getByRole("checkbox", { name: "Play a ringtone" });
-  expect(await ringtone.isChecked()).toBe(true);
-  await ringtone.uncheck();
-  await page.context().grantPermissions(["notifications"]);
-  await page.reload();
-  await page.getByText("Notifications are on.").waitFor();
-  expect(await ringtone.isChecked()).toBe(false);
-  expect(await form.getByRole("checkbox", { name: "bob" }).isChecked()).toBe(true);
-});
+    const ringtone = page.getByRole("checkbox", { name: "Play a ringtone" });
+    expect(await ringtone.isChecked()).toBe(true);
+    await ringtone.uncheck();
+    await page.context().grantPermissions(["notifications"]);
+    await page.reload();
+    await page.getByText("Notifications are on.").waitFor();
+    expect(await ringtone.isChecked()).toBe(false);
+    expect(await form.getByRole("checkbox", { name: "bob" }).isChecked()).toBe(true);
+  },
+);
 
-test("a guest has settings, too, of this browser alone", async () => {
+test.concurrent("a guest has settings, too, of this browser alone", async ({ expect }) => {
   await using house = await House.open("watch");
   const { page, trace } = await openPage(await house.browser(), house.url);
   await page.getByRole("link", { name: "Settings" }).click();
