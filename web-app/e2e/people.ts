@@ -94,7 +94,15 @@ export class Person {
     return this.page.evaluate(listen);
   }
 
-  /** Waits until the other side's picture is so many times as wide as it is high, or is not. */
+  /** How many times the other side's picture is as wide as it is high. */
+  async shape(): Promise<number> {
+    return this.page.evaluate(() => {
+      const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
+      return video ? video.videoWidth / video.videoHeight : 0;
+    });
+  }
+
+  /** Waits until it has this shape, or another one. */
   async seesShape(ratio: number, isIt = true): Promise<void> {
     await this.page.waitForFunction(hasShape, { ratio, isIt });
   }
@@ -165,7 +173,12 @@ async function watchMotion(frames: number): Promise<void> {
   while (seen < frames || !first) {
     const video = find();
     if (!video) throw new Error("nobody is seen");
-    await new Promise((next) => video.requestVideoFrameCallback(next));
+    const isNew = await new Promise<boolean>((next) => {
+      video.requestVideoFrameCallback(() => next(true));
+      // The element may have gone, or have got another stream.
+      setTimeout(next, 1_000, false);
+    });
+    if (!isNew) continue;
     context.drawImage(video, 0, 0, 64, 36);
     const { data } = context.getImageData(0, 0, 64, 36);
     const isBlack = data.every((value, index) => index % 4 === 3 || value < 20);

@@ -24,8 +24,11 @@ export interface Remote {
 }
 
 const DEAD_AFTER_MS = 20_000;
-/** The same before there is a producer: somebody there may still be asked for the camera. */
-const ABSENT_AFTER_MS = 60_000;
+/**
+ * The same while the other side says nothing to a request for a session: it may have lost its
+ * network, which the server finds out later, or somebody there may still be asked for the camera.
+ */
+const UNHEARD_AFTER_MS = 60_000;
 const RETRY_MS = 1_000;
 const TICK_MS = 500;
 /** A longer step is a page that stood still: in that time nothing could have come. */
@@ -40,9 +43,10 @@ export class Incoming {
   #problem: Problem | null = null;
   #isLive = false;
   #isUnstable = false;
-  /** Since when nothing comes, ms; and how much of it counts. */
+  /** Since when nothing comes; how much of that counts; and in how much of it the other side was there. */
   #since = performance.now();
   #counted = 0;
+  #heard = 0;
   #isReplaced = false;
   #lastTick = performance.now();
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -110,6 +114,7 @@ export class Incoming {
     if (silence >= UNSTABLE_AFTER_MS) return;
     this.#since = performance.now() - silence;
     this.#counted = 0;
+    this.#heard = 0;
     this.#isReplaced = false;
     if (this.#problem?.kind !== "codecIncompatible") this.#problem = null;
     this.#judge(false);
@@ -126,9 +131,10 @@ export class Incoming {
     if (this.#isLive) this.#judge(true);
     if (away || !this.#signalling.registered) return;
     this.#counted += step;
+    if (this.#reception?.isAnswered) this.#heard += step;
     const isSilent = this.#isLive && silence >= REPLACE_AFTER_MS;
-    const patience = peers.length > 0 || this.#isLive ? DEAD_AFTER_MS : ABSENT_AFTER_MS;
-    if (this.#counted >= patience - UNSTABLE_AFTER_MS) this.#events.dead();
+    const isDead = this.#heard >= DEAD_AFTER_MS - UNSTABLE_AFTER_MS;
+    if (isDead || this.#counted >= UNHEARD_AFTER_MS) this.#events.dead();
     else if (isSilent && this.#reception && !this.#isReplaced) this.#replace();
   }
 

@@ -51,6 +51,11 @@ export class Reception implements SessionEnd {
     });
   }
 
+  /** The producer has said something: it is connected to the signaller. */
+  get isAnswered(): boolean {
+    return this.#connection !== null;
+  }
+
   start(): void {
     this.#deadline = setTimeout(() => this.#fail(this.#lateness()), NEGOTIATION_DEADLINE_MS);
     this.#signalling.expectSession(this.#session.peerId, this);
