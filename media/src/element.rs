@@ -49,8 +49,18 @@ pub fn fragment(text: &str) -> Result<gst::Bin, ElementError> {
         .map_err(|error| match (error.kind(), context.missing_elements().first()) {
             // An element whose property is wrong is called missing, too.
             (Some(gst::ParseError::NoSuchElement), Some(name)) => ElementError::missing(name),
-            _ => ElementError::Fragment { text: text.into(), error: error.message().into() },
+            _ => ElementError::Fragment(without_value(error.message()).into()),
         })
+}
+
+/// What GStreamer says of a property that it cannot set, without what to.
+fn without_value(error: &str) -> &str {
+    match error.strip_prefix("could not set property") {
+        Some(rest) => {
+            &error[..error.len() - rest.len() + rest.find(" to \"").unwrap_or(rest.len())]
+        }
+        None => error,
+    }
 }
 
 /// Whether raw media of this kind, `video` or `audio`, can pass a pad.
@@ -114,27 +124,16 @@ pub enum ElementError {
         /// What to do about it.
         remedy: String,
     },
-    /// A `launch:` text that GStreamer does not understand.
-    #[error("launch:{text} is not a piece of a gst-launch-1.0 line: {error}")]
-    Fragment {
-        /// What was written.
-        text: String,
-        /// GStreamer's words.
-        error: String,
-    },
-    /// A `launch:` text without an open end.
-    #[error("launch:{text} has no open {end} end to link to")]
-    NoPad {
-        /// What was written.
-        text: String,
-        /// `source` or `sink`.
-        end: &'static str,
-    },
+    /// A `launch:` text that GStreamer does not understand, in its words. No text is repeated: there
+    /// may be a password in it.
+    #[error("launch:… is not a piece of a gst-launch-1.0 line: {0}")]
+    Fragment(String),
+    /// A `launch:` text without an open end: `source` or `sink`.
+    #[error("launch:… has no open {0} end to link to")]
+    NoPad(&'static str),
     /// A `launch:` text for something else.
-    #[error("launch:{text} does not {deal} raw {kind}")]
+    #[error("launch:… does not {deal} raw {kind}")]
     Media {
-        /// What was written.
-        text: String,
         /// `deliver` or `take`.
         deal: &'static str,
         /// `video` or `audio`.
@@ -389,7 +388,9 @@ mod tests {
         let missing = fragment("videotestsrc ! nosuchelement").unwrap_err().to_string();
         assert!(missing.contains("nosuchelement is missing"), "{missing}");
         let broken = fragment("videotestsrc !!").unwrap_err().to_string();
-        assert!(broken.starts_with("launch:videotestsrc !! is not"), "{broken}");
+        assert!(broken.starts_with("launch:… is not a piece of"), "{broken}");
+        let wrong = fragment("videotestsrc pattern=secret").unwrap_err().to_string();
+        assert!(wrong.ends_with("property \"pattern\" in element \"videotestsrc\""), "{wrong}");
         assert_eq!(fragment("videotestsrc ! identity").unwrap().src_pads().len(), 1);
     }
 }

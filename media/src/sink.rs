@@ -106,10 +106,8 @@ fn open_ended(text: &str, kind: &'static str) -> Result<gst::Bin, ElementError> 
     let sink = element::fragment(text)?;
     match &sink.sink_pads()[..] {
         [pad] if sink.src_pads().is_empty() && element::carries_raw(pad, kind) => Ok(sink),
-        [_] if sink.src_pads().is_empty() => {
-            Err(ElementError::Media { text: text.into(), deal: "take", kind })
-        }
-        _ => Err(ElementError::NoPad { text: text.into(), end: "sink" }),
+        [_] if sink.src_pads().is_empty() => Err(ElementError::Media { deal: "take", kind }),
+        _ => Err(ElementError::NoPad("sink")),
     }
 }
 

@@ -149,10 +149,8 @@ fn open_ended(text: &str, kind: &'static str) -> Result<gst::Bin, ElementError> 
     let source = element::fragment(text)?;
     match &source.src_pads()[..] {
         [pad] if source.sink_pads().is_empty() && element::carries_raw(pad, kind) => Ok(source),
-        [_] if source.sink_pads().is_empty() => {
-            Err(ElementError::Media { text: text.into(), deal: "deliver", kind })
-        }
-        _ => Err(ElementError::NoPad { text: text.into(), end: "source" }),
+        [_] if source.sink_pads().is_empty() => Err(ElementError::Media { deal: "deliver", kind }),
+        _ => Err(ElementError::NoPad("source")),
     }
 }
 
