@@ -1,5 +1,5 @@
-//! GStreamer plugin `intercom`: a signaller for `webrtcsink` and `webrtcsrc` that reconnects,
-//! verifies and never takes media down with it.
+//! GStreamer plugin `intercom`: `intercomsink` and `intercomsrc`, and the signaller inside them, which
+//! reconnects, verifies and never takes media down with it.
 //!
 //! The stock elements are registered from here as well: their types cannot exist twice in one
 //! process, so this file takes the place of `libgstrswebrtc.so`. What the signaller decides is in

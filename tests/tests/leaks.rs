@@ -1,0 +1,65 @@
+//! What comes and goes leaves nothing behind: viewers of a producer, one after another.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+
+use intercom_tests::{Pipeline, Plugins, Program, Signaller};
+
+/// Viewers until everything that is made once has been made.
+const WARM_UP: usize = 5;
+
+#[test]
+fn twenty_viewers_leave_nothing_behind() {
+    watch_again_and_again(20);
+}
+
+#[test]
+#[ignore = "make soak"]
+fn three_hundred_viewers_leave_nothing_behind() {
+    watch_again_and_again(300);
+}
+
+fn watch_again_and_again(cycles: usize) {
+    let (signaller, plugins) = (Signaller::start(), Plugins::ours());
+    let uri = signaller.ws();
+    let picture = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=15/1";
+    let sink = format!("intercomsink name=door video-caps=video/x-vp8 uri={uri}");
+    let door = plugins.launch(&format!("{picture} ! queue leaky=downstream ! {sink}"));
+    signaller.lobby().await_producer("door");
+    let watch = || {
+        let mut phone = Pipeline::receiving(&[("peer", "door"), ("uri", &uri)]);
+        phone.expect_frames(5);
+    };
+    (0..WARM_UP).for_each(|_| watch());
+    let before = Usage::of(&door);
+    (0..cycles).for_each(|_| watch());
+    let after = Usage::of(&door);
+    println!("after {WARM_UP}: {before:?}; after {cycles} more: {after:?}");
+    assert!(after.threads <= before.threads + 4, "threads");
+    assert!(after.files <= before.files + 4, "file descriptors");
+    // GStreamer 1.22 itself keeps some 200 KiB of a session.
+    assert!(after.kib <= before.kib + 16 * 1024 + 300 * cycles, "memory");
+}
+
+/// What a process has of the system at the moment.
+#[derive(Debug)]
+struct Usage {
+    threads: usize,
+    files: usize,
+    /// Of memory.
+    kib: usize,
+}
+
+impl Usage {
+    fn of(program: &Program) -> Self {
+        let proc = format!("/proc/{}", program.id());
+        let status = fs::read_to_string(format!("{proc}/status")).unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        let files = fs::read_dir(format!("{proc}/fd")).unwrap().count();
+        Self { threads: number("Threads:"), files, kib: number("VmRSS:") }
+    }
+}
