@@ -45,7 +45,10 @@ test("a call by keyboard alone: the focus follows the screens, and nothing keeps
   await tabTo(ann.page, "Quality");
   await ann.page.keyboard.press("Enter");
   await focusIsOn(ann.page, "Quality");
-  await ann.page.getByText(/^[\d.]+ (k|M)bit\/s$/).waitFor();
+  await ann.page
+    .getByText(/^[\d.]+ (k|M)bit\/s$/)
+    .nth(1)
+    .waitFor();
   await fits(ann.page);
   await ann.page.keyboard.press("Escape");
   await ann.page.locator("button[aria-label=Quality]:focus").waitFor();

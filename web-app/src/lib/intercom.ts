@@ -10,6 +10,7 @@ import { Login } from "./login.ts";
 import { isMissed, look, lookedAt } from "./missed.ts";
 import { Phone } from "./phone.ts";
 import { isOnAir } from "./roster.ts";
+import { CALL, SENT } from "./quality.ts";
 import { load, save, type Settings } from "./settings.ts";
 import { Share, type OnAir } from "./share.ts";
 import { Signalling } from "./signalling.ts";
@@ -57,6 +58,7 @@ export class Intercom {
     });
     this.#share = new Share(this.#signalling, {
       viewersChanged: (viewers) => this.#dispatch({ type: "viewersChanged", viewers }),
+      measured: (stats) => this.#dispatch({ type: "callMeasured", key: SENT, stats }),
     });
     this.#studio = new Studio(() => this.#settings, {
       changed: () => this.#studioChanged(),
@@ -64,7 +66,7 @@ export class Intercom {
     });
     this.#phone = new Phone(this.#signalling, this.#studio, {
       changed: (call, before) => this.#callChanged(call, before),
-      measured: (stats) => this.#dispatch({ type: "callMeasured", stats }),
+      measured: (stats) => this.#dispatch({ type: "callMeasured", key: CALL, stats }),
     });
   }
 

@@ -8,11 +8,16 @@ export interface Quality {
   readonly series: readonly MediaStats[];
 }
 
-/** By the key of what is watched, or {@link CALL}. */
+/** By the key of what is watched, {@link CALL} or {@link SENT}. */
 export type Qualities = Readonly<Record<string, Quality>>;
 
 /** The key of the call's picture. */
 export const CALL = "call";
+
+/** The key of what we send into the call. */
+export const SENT = "sent";
+
+export type CallKey = typeof CALL | typeof SENT;
 
 const LENGTH = 60;
 

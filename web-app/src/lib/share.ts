@@ -12,6 +12,7 @@ import SessionState from "gstwebrtc-api/src/session-state.js";
 import { audioPreferences, videoPreferences, type VideoCodec } from "./codecs.ts";
 import type { Meta, PeerMessage } from "./messages.ts";
 import type { SessionEnd, Signalling } from "./signalling.ts";
+import { summariseSent, type MediaStats } from "./stats.ts";
 
 /** What is sent to whom. */
 export interface Production {
@@ -29,7 +30,11 @@ export interface OnAir {
 export interface ShareEvents {
   /** Of what is on air. */
   viewersChanged(count: number): void;
+  /** Of what goes into the call, once a second. */
+  measured(stats: MediaStats): void;
 }
+
+const MEASURE_MS = 1_000;
 
 const NOTHING: Production = { air: null, call: null, codec: "VP8" };
 
@@ -89,6 +94,7 @@ export class Share {
       this.#count();
     });
     void viewer.offer(this.#tracksFor(inCall), codec);
+    if (inCall !== null) viewer.measure(null, (stats) => this.#events.measured(stats));
     this.#count();
     return viewer;
   }
@@ -166,6 +172,11 @@ class Viewer extends WebRTCSession implements SessionEnd {
     }
   }
 
+  /** Again and again until it is closed. */
+  measure(last: MediaStats | null, tell: (stats: MediaStats) => void): void {
+    setTimeout(() => void this.#look(last, tell), MEASURE_MS);
+  }
+
   started(): void {}
 
   received(message: PeerMessage): void {
@@ -191,6 +202,14 @@ class Viewer extends WebRTCSession implements SessionEnd {
       if (hungUp(connection) || connection.connectionState === "failed") this.close();
     });
     return connection;
+  }
+
+  async #look(last: MediaStats | null, tell: (stats: MediaStats) => void): Promise<void> {
+    const connection = this._rtcPeerConnection;
+    if (!connection || this.state === SessionState.closed) return;
+    const stats = summariseSent(await connection.getStats(), last);
+    if (stats.playing) tell(stats);
+    this.measure(stats, tell);
   }
 
   async #apply(message: PeerMessage): Promise<void> {

@@ -5,7 +5,7 @@ import { idle, type CallState, type Input } from "./call.ts";
 import type { CaptureChoice, Device, Devices } from "./capture.ts";
 import { peerName, type Listed } from "./messages.ts";
 import type { Problem } from "./problem.ts";
-import { CALL, forgotten, measured, type Qualities } from "./quality.ts";
+import { CALL, forgotten, measured, SENT, type CallKey, type Qualities } from "./quality.ts";
 import { roster, type AccountInfo, type Entry } from "./roster.ts";
 import { reduceSession, unknown, type SessionEvent, type SessionState } from "./session.ts";
 import type { SocketState } from "./socket.ts";
@@ -26,7 +26,7 @@ export interface State {
   readonly missed: number;
   /** All that is watched at once, in the order in which it was begun. */
   readonly watches: readonly Watched[];
-  /** How good what is shown is, by the key of what is watched or `CALL`. */
+  /** How good what is shown is, by the key of what is watched, `CALL` or `SENT`. */
   readonly quality: Qualities;
   readonly share: ShareState;
   readonly devices: Devices;
@@ -64,7 +64,7 @@ export type Event =
   | { readonly type: "complained"; readonly problem: Problem }
   | { readonly type: "accountsChanged"; readonly accounts: readonly AccountInfo[] | null }
   | { readonly type: "callChanged"; readonly call: CallState }
-  | { readonly type: "callMeasured"; readonly stats: MediaStats }
+  | { readonly type: "callMeasured"; readonly key: CallKey; readonly stats: MediaStats }
   | { readonly type: "missedChanged"; readonly missed: number }
   | { readonly type: "watchStarted"; readonly key: string; readonly target: Target }
   | {
@@ -117,11 +117,11 @@ export function reduce(state: State, event: Event): State {
       return {
         ...state,
         call: event.call,
-        quality: isOn(event.call) ? state.quality : forgotten(state.quality, CALL),
+        quality: isOn(event.call) ? state.quality : forgotten(forgotten(state.quality, CALL), SENT),
       };
     case "callMeasured":
       return isOn(state.call)
-        ? { ...state, quality: measured(state.quality, CALL, event.stats) }
+        ? { ...state, quality: measured(state.quality, event.key, event.stats) }
         : state;
     case "missedChanged":
       return { ...state, missed: event.missed };

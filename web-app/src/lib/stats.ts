@@ -42,6 +42,9 @@ interface Entry {
   readonly timestamp: number;
   readonly kind?: string;
   readonly bytesReceived?: number;
+  readonly bytesSent?: number;
+  readonly fractionLost?: number;
+  readonly roundTripTime?: number;
   readonly packetsReceived?: number;
   readonly packetsLost?: number;
   readonly jitter?: number;
@@ -91,6 +94,38 @@ export function summarise(report: Iterable<unknown>, last: MediaStats | null): M
   };
 }
 
+/**
+ * The same of what is sent: loss, jitter and round trip are what the other end says of it. Frames
+ * are not decoded here, and nothing is known of a picture that stands still there.
+ */
+export function summariseSent(report: Iterable<unknown>, last: MediaStats | null): MediaStats {
+  const all = [...entries(report)];
+  const outbound = all.filter(({ type }) => type === "outbound-rtp");
+  const video = outbound.find(({ kind }) => kind === "video");
+  const main = video ?? outbound.find(({ kind }) => kind === "audio");
+  const heard = all.find(({ type, kind }) => type === "remote-inbound-rtp" && kind === main?.kind);
+  const at = Math.max(last?.at ?? 0, ...outbound.map(({ timestamp }) => timestamp));
+  const bytes = sum(outbound, "bytesSent");
+  return {
+    at,
+    bytes,
+    width: video?.frameWidth ?? 0,
+    height: video?.frameHeight ?? 0,
+    framesPerSecond: Math.round(video?.framesPerSecond ?? 0),
+    framesDecoded: 0,
+    bitsPerSecond: rate(at, bytes, last),
+    loss: Math.min(1, Math.max(0, heard?.fractionLost ?? 0)),
+    jitter: Math.round((heard?.jitter ?? 0) * 1000),
+    roundTrip: heard?.roundTripTime === undefined ? roundTrip(all) : ms(heard.roundTripTime),
+    codec: codec(all, main),
+    frozen: 0,
+    hasVideo: video?.frameWidth !== undefined,
+    hasAudio: outbound.some(({ kind }) => kind === "audio"),
+    playing: bytes > 0,
+    counted: { packets: 0, lost: 0, frozen: 0 },
+  };
+}
+
 /** Bits per second; steps of less than a tenth of a second say nothing and keep the last figure. */
 function rate(at: number, bytes: number, last: MediaStats | null): number {
   if (!last || last.at === 0) return 0;
@@ -110,9 +145,11 @@ function roundTrip(all: readonly Entry[]): number | null {
   const pair = all.find(
     (entry) => entry.type === "candidate-pair" && entry.nominated && entry.currentRoundTripTime,
   );
-  return pair?.currentRoundTripTime === undefined
-    ? null
-    : Math.round(pair.currentRoundTripTime * 1000);
+  return pair?.currentRoundTripTime === undefined ? null : ms(pair.currentRoundTripTime);
+}
+
+function ms(seconds: number): number {
+  return Math.round(seconds * 1000);
 }
 
 function codec(all: readonly Entry[], main: Entry | undefined): string | null {
@@ -121,10 +158,10 @@ function codec(all: readonly Entry[], main: Entry | undefined): string | null {
 }
 
 function sum(
-  inbound: readonly Entry[],
-  field: "bytesReceived" | "packetsReceived" | "packetsLost",
+  all: readonly Entry[],
+  field: "bytesReceived" | "bytesSent" | "packetsReceived" | "packetsLost",
 ): number {
-  return inbound.reduce((total, entry) => total + (entry[field] ?? 0), 0);
+  return all.reduce((total, entry) => total + (entry[field] ?? 0), 0);
 }
 
 /** An `RTCStatsReport` iterates over pairs. */
