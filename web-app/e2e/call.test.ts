@@ -9,7 +9,7 @@ import { PASSWORD, Person } from "./people.ts";
 import { peak } from "./wav.ts";
 
 /** Several calls at once on a small machine. */
-const SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=10";
+const SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=10,display-media-type=browser";
 
 let house: House;
 let browser: Browser;
