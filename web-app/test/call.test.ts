@@ -221,7 +221,7 @@ describe("the recorded exchanges", () => {
       "answer-call-reject": over("busy"),
       logout: { door: { phase: "ended", end: { reason: "loggedOut" } }, phone: { with: "door" } },
       "hello-calls": { phone: refused("notCallable") },
-      "offer-call-refused": { door: refused("oneself") },
+      "offer-call-refused": { phone: refused("oneself") },
       "answered-elsewhere": {
         ...talk({}, {}),
         tablet: { phase: "ended", end: { reason: "answeredElsewhere" } },
