@@ -246,6 +246,12 @@ impl Leaf {
     }
 }
 
+/// When a certificate of whatever make ends (UTC), from its DER.
+pub fn end_of(der: &[u8]) -> Option<OffsetDateTime> {
+    let (_, x509) = X509Certificate::from_der(der).ok()?;
+    Some(x509.validity().not_after.to_datetime())
+}
+
 /// The DER of the first certificate in a PEM file, and of those that follow.
 pub(crate) fn read_certificates(path: &Path) -> Result<(Vec<u8>, Vec<Vec<u8>>), CertificateError> {
     let text = files::read(path)

@@ -20,7 +20,7 @@ pub use authority::{
     Authority, CA_LIFE, CaName, CaNameError, InitError, IssueError, KeyError, MARGIN, OpenError,
     SERVER_LIFE,
 };
-pub use certificate::{CertificateError, Fingerprint, Leaf, Other, Root};
+pub use certificate::{CertificateError, Fingerprint, Leaf, Other, Root, end_of};
 pub use files::Files;
 pub use limits::{IpRange, Limits, RangeError};
 pub use machine::{host_name, hosts};

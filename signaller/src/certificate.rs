@@ -14,6 +14,7 @@ use arc_swap::ArcSwapOption;
 use intercom_pki::{Change, EnsureError, Host, IpRange, Other};
 use rustls::ServerConfig;
 use rustls::sign::CertifiedKey;
+use time::OffsetDateTime;
 use tokio::task::JoinError;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
@@ -171,9 +172,19 @@ impl Source {
             Self::Foreign(identity) => {
                 // Before the files are read: a change meanwhile is seen the next time.
                 seen.files = stamps(identity);
-                Ok(Loaded { certificate: tls::load(identity)?, ca: None })
+                let certificate = tls::load(identity)?;
+                say_if_over(&certificate);
+                Ok(Loaded { certificate, ca: None })
             }
         }
+    }
+}
+
+/// A certificate from elsewhere is its owner's business, but nobody will believe one that has ended.
+fn say_if_over(certificate: &CertifiedKey) {
+    let end = certificate.cert.first().and_then(|leaf| intercom_pki::end_of(leaf));
+    if let Some(end) = end.filter(|end| *end < OffsetDateTime::now_utc()) {
+        warn!("the certificate has ended on {}; nobody accepts it any more", end.date());
     }
 }
 
