@@ -34,13 +34,16 @@ pub fn video(spec: &VideoSink) -> Result<Option<Sink>, RecordError> {
         VideoSink::None => return Ok(None),
         VideoSink::File(path) => into_file(Output::video(path)?),
         VideoSink::Launch(text) => (open_ended(text, "video")?.upcast(), None),
-        VideoSink::Auto => match first_usable(&screens()) {
-            Some(sink) => (sink, None),
-            None => {
-                tracing::warn!("no display was found, the picture is not shown (--video-out none)");
-                return Ok(None);
+        VideoSink::Auto => {
+            let screens = screens();
+            match first_usable(&screens) {
+                Some(sink) => (sink, None),
+                None => {
+                    tracing::warn!("{}, the picture is not shown", no_screen(&screens));
+                    return Ok(None);
+                }
             }
-        },
+        }
     };
     let bin = gst::Bin::with_name("screen");
     let convert = element::make("videoconvert")?;
@@ -133,6 +136,16 @@ fn screens() -> Vec<&'static str> {
     names
 }
 
+/// Why none of these shows a picture.
+fn no_screen(screens: &[&str]) -> String {
+    let missing = screens.iter().map(|name| element::need(&[name]).err());
+    match missing.collect::<Option<Vec<_>>>().and_then(|missing| missing.into_iter().next()) {
+        Some(missing) => missing.to_string(),
+        None if screens.is_empty() => "no display was found".into(),
+        None => "the display cannot be opened".into(),
+    }
+}
+
 /// What can play sound: PulseAudio, which PipeWire speaks, too, else the card itself.
 const LOUDSPEAKERS: &[&str] = &["pulsesink", "alsasink"];
 
@@ -175,6 +188,11 @@ mod tests {
         // Whether there are any is this machine's business; that looking for them ends is ours.
         video(&VideoSink::Auto).unwrap();
         audio(&AudioSink::Auto, 1.0).unwrap();
+        assert_eq!(no_screen(&[]), "no display was found");
+        assert_eq!(no_screen(&["nosuchsink", "fakesink"]), "the display cannot be opened");
+        assert!(
+            no_screen(&["nosuchsink"]).starts_with("the GStreamer element nosuchsink is missing")
+        );
         let error = video(&"launch:videotestsrc".parse().unwrap()).unwrap_err().to_string();
         assert!(error.contains("has no open sink end"), "{error}");
     }

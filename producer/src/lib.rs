@@ -51,6 +51,7 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerErro
         let (sources, status, phone) = (sources.clone(), status.clone(), phone.clone());
         move |end: &End| {
             sources.open();
+            status.miss_the_first();
             notify::keep_alive(move || status.lives());
             if let Some(Err(error)) = phone.map(|phone| phone.start(end)) {
                 end.with(Err(error));

@@ -4,10 +4,14 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use gst::{glib, prelude::*};
 use intercom_media::{cli, notify, send::Sender, stats::Meter};
+
+/// A camera that works shows something sooner.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The state that is told. Clones are the same.
 #[derive(Clone, Debug)]
@@ -63,6 +67,18 @@ impl Status {
         let mut state = self.lock();
         let before = std::mem::replace(&mut state.progress, now);
         now != before || state.camera_is_gone
+    }
+
+    /// Says in the log, a while after the start, if no picture has come: the sink registers with the
+    /// first.
+    pub(crate) fn miss_the_first(&self) {
+        let status = self.clone();
+        glib::timeout_add_local_once(PATIENCE, move || {
+            if status.meter.progress() == 0 && !status.lock().camera_is_gone {
+                let seconds = PATIENCE.as_secs();
+                tracing::warn!("no picture came in {seconds} s; it is on air with the first one");
+            }
+        });
     }
 
     /// Listed, once more or for the first time.
