@@ -15,9 +15,9 @@ use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::credentials::{Carrier, Credentials};
-use crate::dialect::{Hello, IceServers, Me, hello, refused, resumed};
+use crate::dialect::{Hello, Me, hello, refused, resumed};
 use crate::hub_task::{HubHandle, Membership};
-use crate::ice::Ice;
+use crate::ice::{Ice, IceServers};
 use crate::link::Way;
 use crate::place::{Crowd, Place, Share};
 use crate::store::{
@@ -34,7 +34,7 @@ const NOT_GOOD: &str = "What you show is not good: it is wrong, used up, expired
 #[derive(Debug)]
 pub(crate) struct Gate {
     store: Store,
-    ice: Ice,
+    ice: Arc<Ice>,
     registration: Registration,
     strangers: Crowd,
     failed_logins: AtomicU64,
@@ -95,7 +95,7 @@ impl From<Credential> for Login {
 
 impl Gate {
     pub(crate) fn new(store: Store, ice: Ice, registration: Registration) -> Arc<Self> {
-        let strangers = Crowd::default();
+        let (ice, strangers) = (Arc::new(ice), Crowd::default());
         Arc::new(Self { store, ice, registration, strangers, failed_logins: AtomicU64::new(0) })
     }
 
@@ -157,8 +157,8 @@ impl Gate {
     }
 
     /// STUN and TURN servers for somebody.
-    pub(crate) fn ice_servers(&self, who: &str) -> IceServers {
-        self.ice.servers(who, SystemTime::now())
+    pub(crate) fn ice_servers(&self, account: &AccountName) -> IceServers {
+        self.ice.servers(Some(account), SystemTime::now())
     }
 
     /// As whom a client of the stock protocol comes in; `None` for nobody.
@@ -205,10 +205,8 @@ impl Gate {
     }
 
     fn me(&self, login: Option<Login>, resume_token: Option<SecretString>) -> Me {
-        let who = login.as_ref().map_or("guest", |login| login.account.as_str());
-        let ice_servers = self.ice_servers(who);
         let account = login.map(|login| (login.account, login.kind));
-        Me { account, resume_token, ice_servers }
+        Me { account, resume_token, ice: Arc::clone(&self.ice) }
     }
 }
 

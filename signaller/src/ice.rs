@@ -12,8 +12,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use intercom_protocol::intercom::IceServer;
-
-use crate::dialect::IceServers;
+use signaller_core::AccountName;
 
 /// How long a TURN credential is good. A session that runs does not need it any longer.
 const TTL: Duration = Duration::from_secs(12 * 3600);
@@ -25,6 +24,14 @@ pub struct Ice {
     turn: Vec<String>,
     /// What the TURN server knows as `static-auth-secret`.
     turn_secret: Option<hmac::Key>,
+}
+
+/// STUN and TURN servers for one client, and how long their credentials are good.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct IceServers {
+    pub(crate) servers: Vec<IceServer>,
+    /// Seconds.
+    pub(crate) ttl: Option<u32>,
 }
 
 /// Why there are none.
@@ -63,8 +70,9 @@ impl Ice {
         Ok(Self { stun, turn, turn_secret })
     }
 
-    /// The servers for one client; `who` turns up in the TURN server's log.
-    pub(crate) fn servers(&self, who: &str, now: SystemTime) -> IceServers {
+    /// The servers for one client; its account turns up in the TURN server's log.
+    pub(crate) fn servers(&self, account: Option<&AccountName>, now: SystemTime) -> IceServers {
+        let who = account.map_or("guest", AccountName::as_str);
         let mut servers = Vec::new();
         if !self.stun.is_empty() {
             servers.push(IceServer { urls: self.stun.clone(), username: None, credential: None });
@@ -132,7 +140,7 @@ mod tests {
             turn_secret: Some(key("north")),
         };
         let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        let IceServers { servers, ttl } = ice.servers("ann", now);
+        let IceServers { servers, ttl } = ice.servers(AccountName::parse("ann").ok().as_ref(), now);
         assert_eq!((servers.len(), ttl), (2, Some(43_200)));
         assert_eq!(servers[1].username.as_deref(), Some("1700043200:ann"));
         // printf 1700043200:ann | openssl dgst -sha1 -hmac north -binary | base64
@@ -152,6 +160,6 @@ mod tests {
     #[test]
     fn without_a_secret_there_is_no_turn() {
         let ice = Ice { turn: vec!["turn:turn.lan:3478".into()], ..Ice::default() };
-        assert!(ice.servers("ann", UNIX_EPOCH).servers.is_empty());
+        assert!(ice.servers(None, UNIX_EPOCH).servers.is_empty());
     }
 }

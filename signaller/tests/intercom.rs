@@ -5,8 +5,10 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Client, Stranger, tcp};
-use intercom_signaller::{Config, Level, Registration, Server};
+use intercom_signaller::{Config, Ice, Level, Registration, Server};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+use tokio::time::{interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 const EXTENDED: (&str, &str) = ("Sec-WebSocket-Protocol", "intercom.v1");
@@ -176,6 +178,36 @@ async fn every_request_is_answered_under_its_id() {
     ann.say(json!({"type": "offerCall", "to": "nobody", "media": {}, "id": "a"})).await;
     let error = ann.next().await;
     assert_eq!((&error["code"], &error["id"]), (&json!("noSuchAccount"), &json!("a")));
+}
+
+/// A connection lives for longer than they are good.
+#[tokio::test]
+async fn turn_credentials_are_new_whenever_they_are_asked_for() {
+    let secret = NamedTempFile::new().unwrap();
+    std::fs::write(&secret, "north").unwrap();
+    let turn = vec!["turn:turn.example.org".to_owned()];
+    let server = Stranger::start_with(|config| {
+        config.registration = Registration::Open;
+        config.ice = Ice::read(vec![], turn, Some(secret.path())).unwrap();
+    })
+    .await;
+    let mut ann = new_account(&server, "ann").await;
+    let mut expiry = async || {
+        ann.say(json!({"type": "getIceServers"})).await;
+        let answer = ann.hear("iceServers").await;
+        assert_eq!(answer["ttl"], 43_200);
+        let username = answer["iceServers"][0]["username"].as_str().unwrap().to_owned();
+        username.strip_suffix(":ann").unwrap().parse::<u64>().unwrap()
+    };
+    let first = expiry().await;
+    // They are exact to a second.
+    let mut ticks = interval(Duration::from_millis(100));
+    let later = async {
+        while expiry().await == first {
+            ticks.tick().await;
+        }
+    };
+    timeout(Duration::from_secs(10), later).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@
 //! before a message gets here.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use intercom_protocol::intercom::{
-    self as wire, ClientMessage, FromClient, IceServer, Proof, ServerMessage, Tagged,
+    self as wire, ClientMessage, FromClient, Proof, ServerMessage, Tagged,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
@@ -17,6 +19,7 @@ use signaller_core::{
 
 use super::Said;
 use super::gst::Gst;
+use crate::ice::{Ice, IceServers};
 
 /// Whose connection it is, and what its welcome says besides.
 #[derive(Debug)]
@@ -25,16 +28,16 @@ pub(crate) struct Me {
     pub(crate) account: Option<(AccountName, Kind)>,
     /// What brings it back; `None` for a guest.
     pub(crate) resume_token: Option<SecretString>,
-    /// STUN and TURN servers for it.
-    pub(crate) ice_servers: IceServers,
+    /// Where its STUN and TURN servers come from.
+    pub(crate) ice: Arc<Ice>,
 }
 
-/// STUN and TURN servers, and how long their credentials are good.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct IceServers {
-    pub(crate) servers: Vec<IceServer>,
-    /// Seconds.
-    pub(crate) ttl: Option<u32>,
+impl Me {
+    /// Their credentials are good from now on: a connection may outlive many of them.
+    fn ice_servers(&self) -> IceServers {
+        let account = self.account.as_ref().map(|(account, _)| account);
+        self.ice.servers(account, SystemTime::now())
+    }
 }
 
 /// One connection's side of the protocol.
@@ -94,7 +97,7 @@ impl Intercom {
                     .resume_token
                     .as_ref()
                     .map(|token| wire::Secret(token.expose_secret().into())),
-                ice_servers: self.me.ice_servers.servers.clone(),
+                ice_servers: self.me.ice_servers().servers,
             },
             Notice::Accounts(accounts) => {
                 ServerMessage::Accounts { accounts: accounts.iter().map(seen).collect() }
@@ -133,10 +136,10 @@ impl Intercom {
                 call: snapshot.call.as_ref().map(view),
                 sessions: snapshot.sessions.iter().map(|id| id.to_string().into()).collect(),
             },
-            Notice::IceServers => ServerMessage::IceServers {
-                ice_servers: self.me.ice_servers.servers.clone(),
-                ttl: self.me.ice_servers.ttl,
-            },
+            Notice::IceServers => {
+                let IceServers { servers, ttl } = self.me.ice_servers();
+                ServerMessage::IceServers { ice_servers: servers, ttl }
+            }
             Notice::Done => ServerMessage::Done,
             Notice::Refused(refusal) => ServerMessage::Error {
                 code: code(refusal).into(),

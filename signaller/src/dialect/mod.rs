@@ -1,6 +1,6 @@
 //! The wire's words ↔ the core's words, one file a protocol, the same functions in each.
 //!
-//! No sockets and no time here: text in, a request out; a notice in, text out.
+//! No sockets here: text in, a request out; a notice in, text out. Time counts for TURN credentials only.
 
 mod free_form;
 mod gst;
@@ -10,7 +10,7 @@ use signaller_core::{Notice, Request, Text};
 
 #[cfg(test)]
 pub(crate) use gst::Gst;
-pub(crate) use intercom::{Hello, IceServers, Me, hello, refused, resumed};
+pub(crate) use intercom::{Hello, Me, hello, refused, resumed};
 
 /// One connection's side of its protocol. Read by its reader while its writer prints.
 #[derive(Debug)]

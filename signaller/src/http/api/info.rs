@@ -65,6 +65,6 @@ pub(super) async fn openapi() -> impl IntoResponse {
 }
 
 pub(super) async fn ice_servers(State(api): State<Api>, asker: Asker) -> Json<IceServers> {
-    let ice = api.gate.ice_servers(asker.name().as_str());
+    let ice = api.gate.ice_servers(asker.name());
     Json(IceServers { ice_servers: ice.servers, ttl: ice.ttl })
 }
