@@ -86,7 +86,7 @@ test("what somebody sends is for those whom that person lets watch", async () =>
   await ann.getByRole("button", { name: "Go on air" }).click();
   const { page: bob } = await openPage(browser, house.url);
   await logIn(bob, "bob");
-  await bob.locator(offered("tablet")).click();
+  await bob.locator(offered("ann")).click();
   await bob.getByRole("alert").getByText("The server said no").waitFor();
   await house.manage("rights set ann watch bob");
   // The server follows within half a second.

@@ -14,10 +14,13 @@ addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 
 addEventListener("fetch", (event) => {
   const { mode, method, url } = event.request;
+  const { pathname } = new URL(url);
   if (method !== "GET") return;
-  if (mode === "navigate") event.respondWith(fetch(event.request).catch(() => kept(AWAY)));
-  else if (KEPT.includes(new URL(url).pathname)) {
-    event.respondWith(fetch(event.request).catch(() => kept(url)));
+  // Certificates and profiles are navigated to as well; those are the browser's own business.
+  if (mode === "navigate" && pathname === "/") {
+    event.respondWith(fetch(event.request).catch(() => kept(AWAY)));
+  } else if (KEPT.includes(pathname)) {
+    event.respondWith(fetch(event.request).catch(() => kept(pathname)));
   }
 });
 
