@@ -1,5 +1,5 @@
 // The other side's picture and sound in a call: sessions with its producer, one after the other,
-// and the clocks of a call (docs/ref/web-app.md). Lost signalling ends nothing here. Touches no DOM.
+// and the clocks of a call (docs/guide/web-app.md). Lost signalling ends nothing here. Touches no DOM.
 
 import type { Problem } from "./problem.ts";
 import { Reception, REPLACE_AFTER_MS, UNSTABLE_AFTER_MS } from "./reception.ts";
