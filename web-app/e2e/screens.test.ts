@@ -94,7 +94,6 @@ test("a missed call is told in the lobby, counted, kept, and called back", async
   await ann.rungBy("bob");
   await ann.page.keyboard.press("Escape");
   await bob.sees("ann did not take the call");
-  await ann.press("Back");
   await ann.page.getByRole("link", { name: "Calls" }).click();
   const entries = ann.page.getByRole("listitem");
   await expect.poll(() => entries.allInnerTexts()).toHaveLength(2);

@@ -2,7 +2,6 @@
 
 import { Intercom } from "../lib/intercom.ts";
 import { announcement } from "../lib/announcements.ts";
-import { isMissed } from "../lib/missed.ts";
 import { defaults, type Settings } from "../lib/settings.ts";
 import { initial, type State } from "../lib/state.ts";
 import { speak, t } from "./language.svelte.ts";
@@ -31,10 +30,10 @@ export class Store {
     return phase !== "idle" && phase !== "ended";
   }
 
-  /** A call covers the page, until one has read how it ended. What was missed does not. */
+  /** A call covers the page, until one has read how it ended; unless nobody here had a part in it. */
   get isCallShown(): boolean {
     const { call } = this.state;
-    return this.isInCall || (call.phase === "ended" && !isMissed(call));
+    return this.isInCall || (call.phase === "ended" && (call.outgoing || call.talked !== null));
   }
 
   /** Calls an account, with what there is of camera and microphone. */

@@ -15,7 +15,6 @@ export const lobby = phrases({
   busy: { en: "In a call", es: "En una llamada", pt: "Em chamada" },
   offline: { en: "Offline", es: "Sin conexión", pt: "Off-line" },
   online: { en: "Online", es: "En línea", pt: "On-line" },
-  call: { en: "Call", es: "Llamar", pt: "Ligar" },
   callWhom: { en: "Call {name}", es: "Llamar a {name}", pt: "Ligar para {name}" },
   asking: {
     en: "Asking who is there…",
@@ -30,10 +29,5 @@ export const lobby = phrases({
   },
   larger: { en: "Enlarge {name}", es: "Ampliar {name}", pt: "Ampliar {name}" },
   smaller: { en: "All side by side again", es: "Volver a la cuadrícula", pt: "Voltar à grade" },
-  missed: {
-    en: "Missed call from {name}",
-    es: "Llamada perdida de {name}",
-    pt: "Chamada perdida de {name}",
-  },
   callBack: { en: "Call back", es: "Devolver la llamada", pt: "Retornar" },
 });

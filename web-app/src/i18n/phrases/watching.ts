@@ -4,11 +4,6 @@ import { phrases } from "../index.ts";
 
 export const watching = phrases({
   onAir: { en: "On air", es: "En el aire", pt: "No ar" },
-  asking: {
-    en: "Asking what is on air…",
-    es: "Consultando qué hay en el aire…",
-    pt: "Consultando o que está no ar…",
-  },
   notYetReachable: {
     en: "Shown as soon as the server can be reached.",
     es: "Se mostrará en cuanto se pueda acceder al servidor.",
