@@ -71,6 +71,33 @@ fn a_session_without_media_fails_at_both_ends() {
 }
 
 #[test]
+fn a_viewer_that_cannot_be_reached_is_told_so() {
+    let signaller = Signaller::start();
+    let properties = [("uri", &*signaller.ws()), ("negotiation-timeout", "0")];
+    let mut door = Pipeline::sending(&properties);
+    let peer_id = door.peer_id();
+    let mut viewer = Stranger::connect(&signaller.ws());
+    viewer.send(json!({"type": "setProtocolVersion", "version": "v1_1"}));
+    viewer.send(json!({"type": "startSession", "peerId": peer_id}));
+    let offer = viewer.expect("an offer", |message| message["sdp"]["type"] == "offer");
+    let answer = offer["sdp"]["sdp"].as_str().unwrap();
+    let answer = answer.replace("setup:actpass", "setup:active").replace("sendonly", "recvonly");
+    let nowhere = "candidate:1 1 UDP 2122260223 127.0.0.1 9 typ host";
+    for what in [
+        json!({"sdp": {"type": "answer", "sdp": answer}}),
+        json!({"ice": {"candidate": nowhere, "sdpMLineIndex": 0}}),
+    ] {
+        let mut message = json!({"type": "peer", "sessionId": offer["sessionId"]});
+        message.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+        viewer.send(message);
+    }
+    let line = door.expect("session-failed(");
+    assert!(line.contains(", iceFailed, "), "{line}");
+    let ended = viewer.expect("the end", |message| message["type"] == "endSessionV1_1");
+    assert!(ended["error"].as_str().unwrap().starts_with("iceFailed: "), "{ended}");
+}
+
+#[test]
 fn a_viewer_that_takes_nothing_of_what_is_offered_is_noticed() {
     let signaller = Signaller::start();
     let mut door = door(&signaller);

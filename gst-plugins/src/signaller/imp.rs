@@ -34,6 +34,10 @@ const DEFAULT_LATENCY: u32 = 200;
 /// Field reports: who is not connected after 12 s will not be.
 const DEFAULT_NEGOTIATION_TIMEOUT: u32 = 12_000;
 
+/// From an element's word that a session has ended until the other end hears it. The element looks at
+/// a webrtcbin that failed just before we do; what we see then is the reason.
+const HEARSAY: Duration = Duration::from_millis(50);
+
 /// The body of [`super::Signaller`].
 #[derive(Default, glib::Properties)]
 #[properties(wrapper_type = super::Signaller)]
@@ -336,10 +340,15 @@ impl SignallableImpl for Signaller {
     }
 
     fn end_session(&self, session_id: &str) {
-        // The reason, if the end is ours, stays until `session-ended` has been emitted.
         gst::debug!(CAT, imp = self, "session {session_id} ended by the element");
-        self.queue(session_id, Client::end_session);
-        self.sessions.end(session_id);
+        let (this, id) = (self.obj().downgrade(), session_id.to_owned());
+        RUNTIME.spawn(async move {
+            tokio::time::sleep(HEARSAY).await;
+            if let Some(this) = this.upgrade() {
+                this.imp().queue(&id, Client::end_session);
+                this.imp().sessions.end(&id);
+            }
+        });
     }
 }
 

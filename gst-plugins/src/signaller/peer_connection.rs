@@ -141,7 +141,14 @@ impl PeerConnection {
         self.read_descriptions(webrtcbin);
         match webrtcbin.property::<Whole>("connection-state") {
             Whole::Connected if self.stage() < Stage::Up => self.up(webrtcbin, tell),
-            Whole::Failed => tell(self, News::Failed(SessionFailure::Dtls)),
+            // Of whichever part failed, ICE or DTLS.
+            Whole::Failed => {
+                use WebRTCICEConnectionState as Ice;
+                let ice = webrtcbin.property::<Ice>("ice-connection-state");
+                let is_there = matches!(ice, Ice::Connected | Ice::Completed);
+                let failure = if is_there { SessionFailure::Dtls } else { SessionFailure::Ice };
+                tell(self, News::Failed(failure));
+            }
             _ => {}
         }
     }
