@@ -2,7 +2,12 @@
 // and the clocks of a call (docs/guide/web-app.md). Lost signalling ends nothing here. Touches no DOM.
 
 import type { Problem } from "./problem.ts";
-import { Reception, REPLACE_AFTER_MS, UNSTABLE_AFTER_MS } from "./reception.ts";
+import {
+  REPLACE_AFTER_MS,
+  UNSTABLE_AFTER_MS,
+  type Reception,
+  type ReceptionEvents,
+} from "./reception.ts";
 import type { Signalling } from "./signalling.ts";
 import type { MediaStats } from "./stats.ts";
 
@@ -23,6 +28,12 @@ export interface Remote {
   readonly sends: boolean;
 }
 
+/** Makes a session with a producer; it has not begun. */
+export type Receive = (
+  from: string,
+  events: ReceptionEvents,
+) => Pick<Reception, "start" | "close" | "isAnswered">;
+
 const DEAD_AFTER_MS = 20_000;
 /**
  * The same while the other side says nothing to a request for a session: it may have lost its
@@ -35,10 +46,11 @@ const TICK_MS = 500;
 const LONGEST_STEP_MS = 2 * TICK_MS;
 
 export class Incoming {
-  readonly #signalling: Signalling;
+  readonly #signalling: Pick<Signalling, "registered" | "check">;
+  readonly #receive: Receive;
   readonly #events: IncomingEvents;
   #remote: Remote = { peers: [], away: false, sends: false };
-  #reception: Reception | null = null;
+  #reception: ReturnType<Receive> | null = null;
   #from: string | null = null;
   #problem: Problem | null = null;
   #isLive = false;
@@ -52,9 +64,14 @@ export class Incoming {
   #retry: ReturnType<typeof setTimeout> | undefined;
   readonly #clock: ReturnType<typeof setInterval>;
 
-  constructor(signalling: Signalling, events: IncomingEvents) {
+  constructor(
+    signalling: Pick<Signalling, "registered" | "check">,
+    events: IncomingEvents,
+    receive: Receive,
+  ) {
     this.#signalling = signalling;
     this.#events = events;
+    this.#receive = receive;
     this.#clock = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -88,7 +105,7 @@ export class Incoming {
     this.#discard();
     this.#from = from;
     if (!this.#signalling.registered) return;
-    this.#reception = new Reception(this.#signalling, from, {
+    this.#reception = this.#receive(from, {
       streamChanged: (stream) => this.#events.streamChanged(stream),
       measured: (stats, silence) => this.#measured(stats, silence),
       incompatible: () => {

@@ -12,7 +12,8 @@ import {
   type OpenCall,
 } from "./call.ts";
 import type { CallNotice, CallRequest, CallView } from "./extension.ts";
-import { Incoming } from "./incoming.ts";
+import { Incoming, type IncomingEvents, type Receive } from "./incoming.ts";
+import { Reception } from "./reception.ts";
 import type { Answer, Signalling } from "./signalling.ts";
 import type { MediaStats } from "./stats.ts";
 import type { Studio } from "./studio.ts";
@@ -155,14 +156,16 @@ export class Phone {
     before: CallState,
   ): void {
     const isNew = !this.#incoming;
-    this.#incoming ??= new Incoming(this.#signalling, {
+    const events: IncomingEvents = {
       streamChanged: (stream) => this.#happened({ type: "received", stream }),
       measured: (stats) => this.#events.measured(stats),
       judged: (live, unstable, problem) => {
         this.#happened({ type: "judged", live, unstable, problem });
       },
       dead: () => this.#happened({ type: "hungUp", reason: "mediaFailed", now: Date.now() }),
-    });
+    };
+    const receive: Receive = (from, events) => new Reception(this.#signalling, from, events);
+    this.#incoming ??= new Incoming(this.#signalling, events, receive);
     const was = isTalking(before) ? before : null;
     if (was?.peers !== peers || was.away !== away || was.theirs !== theirs) {
       this.#incoming.follow({ peers, away, sends: theirs.audio || theirs.video });
