@@ -24,7 +24,7 @@ describe("the other side of a call", () => {
     await world.silence(14_000);
     expect(world.log).toHaveLength(6);
     await world.silence(2_000);
-    expect(world.log.slice(6)).toEqual(["dead"]);
+    expect(world.log.slice(6)).toEqual(["dead", "closes"]);
   });
 
   it("may fall silent again and again", async () => {
