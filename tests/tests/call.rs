@@ -226,6 +226,69 @@ fn a_killed_signaller_ends_no_call() {
 }
 
 #[test]
+fn a_device_that_loses_its_power_in_a_call_is_away_and_then_gone() {
+    let signaller = house(&[("door", "device"), ("ann", "user"), ("bob", "user")]);
+    let mut door = End::device(&signaller, "door", FRONT, &["--call", "ann"]);
+    let mut ann = Handset::of(&signaller, "ann");
+    let mut bob = Handset::of(&signaller, "bob");
+    door.program.signal("USR1");
+    let call = ann.incoming();
+    ann.client.accept(call.clone(), Media { audio: true, video: false });
+    door.program.expect("in call with ann");
+    door.program.kill();
+    let gone = Instant::now();
+    ann.await_call(|event| matches!(event, CallEvent::Away { .. }).then_some(()));
+    ann.expect_end(&call, CallEnd::Disconnected);
+    assert!(gone.elapsed() < Duration::from_secs(35), "{:?}", gone.elapsed());
+    bob.await_status("ann", Status::Available);
+}
+
+#[test]
+fn a_device_whose_power_is_back_can_be_called_again_at_once() {
+    let signaller = house(&[("door", "device"), ("ann", "user")]);
+    let mut door = End::device(&signaller, "door", FRONT, &["--answer", "auto"]);
+    let mut ann = End::terminal(&signaller, "ann", ANN, "door");
+    ann.expect_media(FRONT);
+    door.program.kill();
+    let mut door = End::device(&signaller, "door", BACK, &["--answer", "auto"]);
+    ann.program.expect("call ended: disconnected");
+    let mut ann = End::terminal(&signaller, "ann", ANN, "door");
+    ann.expect_media(BACK);
+    door.expect_media(ANN);
+}
+
+#[test]
+fn what_is_heard_and_seen_in_a_call_can_go_into_files() {
+    let signaller = house(&[("door", "device"), ("ann", "user")]);
+    let dir = TempDir::new().unwrap();
+    let (heard, seen) = (dir.path().join("heard.wav"), dir.path().join("seen.avi"));
+    let [speaker, show] = [&heard, &seen].map(|path| format!("file:{}", path.display()));
+    let args = ["--answer", "auto", "--video", "test", "--size", "320x240@15"];
+    let outputs = ["--speaker", &speaker, "--show", &show];
+    let mut door = signaller.device("door", &[&args[..], &outputs].concat());
+    Handset::of(&signaller, "host").await_callable("door");
+    let mut ann = End::terminal(&signaller, "ann", ANN, "door");
+    // What is written lasts from the start, and is silence without a call.
+    let deadline = Instant::now() + PATIENCE;
+    while !sounds(&heard, ANN) {
+        assert!(Instant::now() < deadline, "ann is not heard");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    ann.program.signal("INT");
+    assert!(ann.program.wait().success());
+    door.expect("call ended: hangup");
+    assert!(door.terminate().success());
+    for path in [&heard, &seen] {
+        assert!(door.output().contains(&format!("recorded {}", path.display())));
+    }
+    assert!(sounds(&heard, ANN));
+    let plays = format!("filesrc location={} ! avidemux ! jpegdec ! fakesink", seen.display());
+    let played =
+        Command::new("gst-launch-1.0").args(["-q"]).args(plays.split_whitespace()).status();
+    assert!(played.unwrap().success());
+}
+
+#[test]
 fn what_rings_when_the_signaller_is_killed_ends() {
     let mut signaller = house(&[("door", "device"), ("ann", "user")]);
     let mut door = End::device(&signaller, "door", FRONT, &["--call", "ann"]);
@@ -390,6 +453,18 @@ fn clip(dir: &Path, frequency: f64, seconds: u32) -> PathBuf {
 
 fn tone(frequency: f64) -> String {
     format!("launch:audiotestsrc is-live=true volume=0.5 freq={frequency}")
+}
+
+/// Whether this tone is in a file of two channels, for a while.
+fn sounds(path: &Path, tone: f64) -> bool {
+    let bytes = std::fs::read(path).unwrap();
+    let left: Vec<u8> = bytes
+        .get(44..)
+        .unwrap_or_default()
+        .chunks_exact(4)
+        .flat_map(|pair| [pair[0], pair[1]])
+        .collect();
+    left.chunks_exact(WINDOW).any(|window| share_of(tone, window) > 0.8)
 }
 
 /// How much of the sound is this tone: 1 if nothing else is heard (Goertzel's algorithm).
