@@ -102,7 +102,7 @@ export const connected = phrases({
     pt: "Ninguém está conectado.",
   },
   guest: { en: "Guest", es: "Invitado", pt: "Visitante" },
-  since: { en: "since {time}", es: "desde {time}", pt: "desde {time}" },
+  since: { en: "came {time}", es: "entró {time}", pt: "entrou {time}" },
   away: { en: "Lost, may come back", es: "Perdida, puede volver", pt: "Perdida, pode voltar" },
   producer: { en: "sends", es: "transmite", pt: "transmite" },
   listener: { en: "listens", es: "escucha avisos", pt: "recebe avisos" },

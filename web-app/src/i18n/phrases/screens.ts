@@ -7,7 +7,7 @@ export const screens = phrases({
   lobby: { en: "Home", es: "Inicio", pt: "Início" },
   history: { en: "Calls", es: "Llamadas", pt: "Chamadas" },
   settings: { en: "Settings", es: "Ajustes", pt: "Ajustes" },
-  admin: { en: "Admin", es: "Administrar", pt: "Administrar" },
+  admin: { en: "Admin", es: "Gestión", pt: "Gestão" },
   missed: {
     en: { one: "{count} missed call", other: "{count} missed calls" },
     es: { one: "{count} llamada perdida", other: "{count} llamadas perdidas" },
