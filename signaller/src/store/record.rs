@@ -101,13 +101,14 @@ pub(crate) struct Event {
 pub(super) struct Recorder {
     shared: Arc<Shared>,
     flushes: mpsc::UnboundedSender<oneshot::Sender<()>>,
-    lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     lanes: Mutex<Lanes>,
     news: Notify,
+    /// Entries that had no room since everything was written the last time.
+    lost: AtomicU64,
 }
 
 impl Event {
@@ -175,18 +176,11 @@ impl Store {
     }
 
     pub(super) fn note(&self, job: Job) {
-        let Recorder { shared, lost, .. } = &self.0.recorder;
+        let shared = &self.0.recorder.shared;
         let has_room = shared.lanes().put(now(), job);
         shared.news.notify_one();
-        if !has_room {
-            if lost.fetch_add(1, Ordering::Relaxed) == 0 {
-                error!("the database is too slow: what happens now is not written down");
-            }
-            return;
-        }
-        match lost.swap(0, Ordering::Relaxed) {
-            0 => {}
-            lost => warn!("the database follows again; {lost} entries were not written down"),
+        if !has_room && shared.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+            error!("the database is too slow: what happens now is not written down");
         }
     }
 }
@@ -198,13 +192,21 @@ impl Recorder {
         let (flushes, asked) = mpsc::unbounded_channel();
         let writer = Writer { db, shared: Arc::clone(&shared), asked, waiting: Vec::new() };
         tokio::spawn(writer.run());
-        Self { shared, flushes, lost: AtomicU64::new(0) }
+        Self { shared, flushes }
     }
 }
 
 impl Shared {
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Once a time of trouble: while it lasts there is room now and then, and soon none.
+    fn say_what_was_lost(&self) {
+        match self.lost.swap(0, Ordering::Relaxed) {
+            0 => {}
+            lost => warn!("the database follows again; {lost} entries were not written down"),
+        }
     }
 }
 
@@ -246,7 +248,11 @@ impl Writer {
     async fn write_all(&mut self) {
         loop {
             let batch = self.shared.lanes().take(BATCH);
-            if batch.is_empty() || !self.write(&batch).await {
+            if batch.is_empty() {
+                self.shared.say_what_was_lost();
+                break;
+            }
+            if !self.write(&batch).await {
                 break;
             }
         }
