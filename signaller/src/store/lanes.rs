@@ -1,7 +1,8 @@
 //! What waits to be written, in lanes that do not crowd each other out. A value.
 //!
 //! Of what a restart needs only the newest counts: there is never more of it than there are calls and
-//! connections, and none of it is lost. What merely happened waits in lines of a bounded length.
+//! connections, and none of it is lost, nor is the end of a call that was accepted. What merely happened
+//! waits in lines of a bounded length.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::db::millis;
 use super::record::Event;
 use super::resume::ResumeId;
 
-/// Events, and calls that are over, that wait to be written.
+/// Events, and calls that nobody took, that wait to be written.
 pub(super) const LINE: usize = 4096;
 /// The same refusal, and the same look at the same camera, is written once in this time.
 const GRAIN: Duration = Duration::from_secs(60);
@@ -62,6 +63,11 @@ impl Lanes {
         match job {
             Job::CallEnded(call) => {
                 self.open.remove(&call.call);
+                // One that was accepted would come back with a restart.
+                if call.talked.is_some() {
+                    self.ended.push_back((at, call));
+                    return true;
+                }
                 put(&mut self.ended, at, call)
             }
             Job::CallOpen(call) => {
@@ -171,9 +177,13 @@ mod tests {
     }
 
     fn ended(number: usize) -> Job {
+        ended_after(number, None)
+    }
+
+    fn ended_after(number: usize, talked: Option<Duration>) -> Job {
         let (call, caller, callee) = (call(number), name(), name());
         let (rang, reason) = (Duration::ZERO, EndReason::Hangup);
-        Job::CallEnded(EndedCall { call, caller, callee, rang, talked: None, reason })
+        Job::CallEnded(EndedCall { call, caller, callee, rang, talked, reason })
     }
 
     fn seen(id: i64, at: i64) -> Job {
@@ -198,6 +208,15 @@ mod tests {
         let rest = lanes.take(usize::MAX);
         assert_eq!(rest.len(), many + many + LINE);
         assert!(lanes.take(1).is_empty());
+    }
+
+    #[test]
+    fn what_was_talked_does_not_come_back_however_many_were_missed() {
+        let mut lanes = Lanes::default();
+        assert!((0..LINE).all(|number| lanes.put(1, ended(number))) && !lanes.put(1, ended(LINE)));
+        assert!(lanes.put(2, ended_after(LINE, Some(Duration::ZERO))));
+        let last = lanes.take(usize::MAX).pop().unwrap();
+        assert!(matches!(last, (2, Job::CallEnded(EndedCall { talked: Some(_), .. }))));
     }
 
     #[test]
