@@ -120,20 +120,8 @@ impl Store {
     ) -> Result<(AccountName, Kind), LoginError> {
         let name = AccountName::parse(name).ok();
         let attempt = self.throttle().begin(Instant::now(), name.as_ref(), from)?;
-        let row: Option<(String, Option<String>)> =
-            sqlx::query_as("SELECT kind, password FROM accounts WHERE name = ?")
-                .bind(name.as_ref().map(AccountName::as_str))
-                .fetch_optional(&self.db().quick)
-                .await
-                .map_err(Broken::from)?;
-        let (kind, kept) = row.map_or((None, None), |(kind, kept)| (self::kind(&kind), kept));
-        let is_right = match self.0.hasher.verify(password, kept).await {
-            Ok(is_right) => is_right,
-            Err(crowded) => {
-                self.throttle().forgive(&attempt);
-                return Err(crowded.into());
-            }
-        };
+        let checked = self.check(name.as_ref(), password).await;
+        let (kind, is_right) = checked.inspect_err(|_| self.throttle().forgive(&attempt))?;
         // What somebody typed where a name belongs may be a password: only real names are kept.
         let known = name.clone().filter(|_| kind.is_some());
         match (name, kind) {
@@ -153,6 +141,22 @@ impl Store {
                 Err(LoginError::Wrong)
             }
         }
+    }
+
+    /// What the account is, if there is one, and whether that is its password.
+    async fn check(
+        &self,
+        name: Option<&AccountName>,
+        password: SecretString,
+    ) -> Result<(Option<Kind>, bool), LoginError> {
+        let row: Option<(String, Option<String>)> =
+            sqlx::query_as("SELECT kind, password FROM accounts WHERE name = ?")
+                .bind(name.map(AccountName::as_str))
+                .fetch_optional(&self.db().quick)
+                .await
+                .map_err(Broken::from)?;
+        let (kind, kept) = row.map_or((None, None), |(kind, kept)| (self::kind(&kind), kept));
+        Ok((kind, self.0.hasher.verify(password, kept).await?))
     }
 
     /// Remembers from where accounts were logged in to before the server was started, as far as that

@@ -194,6 +194,16 @@ async fn a_login_is_the_right_password() {
 }
 
 #[tokio::test]
+async fn a_password_that_nobody_could_look_at_was_not_wrong() {
+    let house = House::inhabited().await;
+    house.store.0.db.close().await;
+    for _ in 0..5 {
+        let login = house.store.login("ann", password("ann"), here()).await;
+        assert!(matches!(login, Err(LoginError::Broken(_))), "{login:?}");
+    }
+}
+
+#[tokio::test]
 async fn where_somebody_logged_in_is_known_after_a_start() {
     let house = House::inhabited().await;
     house.store.login("ann", password("ann"), here()).await.unwrap();

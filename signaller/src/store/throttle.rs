@@ -1,7 +1,7 @@
 //! How fast passwords may be tried. A value: time is an argument.
 //!
-//! Every attempt counts when it begins, and is forgiven when its password was right. Of what went
-//! wrong in the last half hour, three are free; then each doubles the wait, from 800 ms on. An
+//! Every attempt counts when it begins, and is forgiven when its password was right or could not be
+//! looked at. Of what went wrong in the last half hour, three are free; then each doubles the wait, from 800 ms on. An
 //! address with ten failures has to wait until the oldest of them is half an hour old. For an
 //! account the wait ends at 10 s. Where an account was logged in to before, only what went wrong with
 //! that account at that place counts, and the wait ends at 10 s: neither who guesses from elsewhere
