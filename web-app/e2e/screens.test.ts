@@ -69,8 +69,11 @@ test("a missed call is told in the lobby, counted, kept, and called back", async
   const ann = await Person.of(house, browser, "ann");
   const bob = await Person.of(house, browser, "bob");
   await notice(bob.page);
+  await bob.page.getByRole("heading", { name: "Intercom" }).click();
+  await bob.page.evaluate(() => document.querySelector("header")?.requestFullscreen());
   await ann.call("bob");
   await bob.rungBy("ann");
+  await bob.page.waitForFunction(() => document.fullscreenElement === null);
   expect(await bob.page.evaluate(() => (window as unknown as Recorded).notices)).toEqual([
     "ann is calling",
   ]);
