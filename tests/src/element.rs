@@ -14,7 +14,7 @@ use crate::PATIENCE;
 
 /// A picture that costs little.
 const PICTURE: &str = "videotestsrc is-live=true pattern=ball \
-    ! video/x-raw,width=320,height=240,framerate=15/1 ! queue leaky=downstream";
+    ! video/x-raw,format=I420,width=320,height=240,framerate=15/1 ! queue leaky=downstream";
 
 /// One buffer a frame, not decoded.
 const FRAMES: &str = "capsfilter caps=video/x-vp8 ! fakesink sync=false async=false";

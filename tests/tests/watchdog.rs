@@ -143,7 +143,8 @@ fn phone(signaller: &Signaller, more: &[(&str, &str)]) -> Pipeline {
 
 /// A producer in a process of its own.
 fn sender(signaller: &Signaller, plugins: &Plugins) -> Program {
-    let picture = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=15/1";
+    let picture =
+        "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,framerate=15/1";
     let sink = format!("intercomsink name=door video-caps=video/x-vp8 uri={}", signaller.ws());
     let sender = plugins.launch(&format!("{picture} ! queue leaky=downstream ! {sink}"));
     signaller.lobby().await_producer("door");
