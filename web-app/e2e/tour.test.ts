@@ -22,7 +22,7 @@ const KEPT: Readonly<Record<Size, readonly string[]>> = {
 };
 const PASSWORD = "correct horse battery";
 
-test.each<Size>(["phone", "desktop"])("a tour on a %s", async (size) => {
+test.each<Size>(["phone", "desktop"])("a tour on a %s", { timeout: 300_000 }, async (size) => {
   await using house = await House.open("deny");
   await house.manage("account add ann --kind admin --label Ann", `${PASSWORD}\n`);
   await house.manage("account add bob --label Bob", `${PASSWORD}\n`);
