@@ -8,6 +8,7 @@
 mod dtls;
 mod elements;
 mod fingerprint;
+mod ice;
 mod meta;
 mod pace;
 mod sdp;

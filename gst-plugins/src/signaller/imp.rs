@@ -18,15 +18,15 @@ use gst_webrtc::{WebRTCSDPType, WebRTCSessionDescription};
 use gstrswebrtc::signaller::prelude::*;
 use gstrswebrtc::signaller::{Signallable, WebRTCSignallerRole};
 use intercom_client::{
-    CallId, Client, Config, Driver, EndReason, Event, Events, Login, PeerId, PermanentError,
-    Private, Role, SdpKind, SessionId, Target, Trust,
+    CallId, Client, Config, Driver, EndReason, Event, Events, IceServer, IceServers, Login, PeerId,
+    PermanentError, Private, Role, SdpKind, SessionId, Target, Trust,
 };
 
 use super::failure::SessionFailure;
 use super::peer_connection::{self, News, PeerConnection};
 use super::pulse::Pulse;
 use super::sessions::Sessions;
-use crate::{CAT, RUNTIME, meta, sdp, signals};
+use crate::{CAT, RUNTIME, ice, meta, sdp, signals};
 
 const DEFAULT_URI: &str = "ws://127.0.0.1:8443";
 /// webrtcbin's own.
@@ -166,6 +166,8 @@ pub struct Signaller {
         blurb = "Our peer id on the server, NULL while there is no connection")]
     client_id: Mutex<Option<String>>,
     sessions: Sessions,
+    /// Those of the server, for the sessions to come.
+    ice_servers: Mutex<Vec<IceServer>>,
     /// The accepted call that is this connection's.
     pub(super) held: Mutex<Option<CallId>>,
     run: Mutex<Option<Run>>,
@@ -413,6 +415,7 @@ impl Signaller {
             let settings = lock(&self.settings);
             (settings.role != WebRTCSignallerRole::Producer).then_some(settings.latency)
         };
+        ice::offer(webrtcbin, &lock(&self.ice_servers));
         let this = self.obj().downgrade();
         let connection = PeerConnection::watch(webrtcbin, given_id, latency, move |peer, news| {
             if let Some(this) = this.upgrade() {
@@ -508,7 +511,7 @@ impl Signaller {
             Event::Presence(account) => self.presence(&account),
             Event::AccountGone { name } => self.account_gone(&name),
             Event::Call(event) => self.call(&event),
-            Event::IceServers(_) => {}
+            Event::IceServers(IceServers { servers, .. }) => *lock(&self.ice_servers) = servers,
         }
     }
 
