@@ -206,11 +206,19 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Desk { socket, inbox, closed, dialect, ticks, greeting } = *desk;
-    let end = tokio::select! {
-        biased;
-        reason = closed => reason.map_or(End::Lost, End::Told),
-        end = write(sink, greeting, &inbox, &dialect, &ticks, timing) => end,
-        end = read(stream, socket, hub, &dialect, &ticks) => end,
+    let end = {
+        let mut writing = pin!(write(sink, greeting, &inbox, &dialect, &ticks, timing));
+        let end = tokio::select! {
+            biased;
+            reason = closed => reason.map_or(End::Lost, End::Told),
+            end = &mut writing => end,
+            end = read(stream, socket, hub, &dialect, &ticks) => end,
+        };
+        if end.hears_the_rest() {
+            inbox.finish();
+            let _ = timeout(FAREWELL, writing).await; // as for the Close frame
+        }
+        end
     };
     // Others are told before this one has taken its leave.
     if end.may_come_back() {
@@ -276,6 +284,15 @@ impl End {
     /// Whether the socket broke, rather than its peer.
     fn may_come_back(self) -> bool {
         matches!(self, Self::Lost | Self::Silent | Self::Stuck)
+    }
+
+    /// Whether what waits for it is sent before it is closed: how its call ended, for one. Who comes
+    /// back after a stop is told anew.
+    fn hears_the_rest(self) -> bool {
+        match self {
+            Self::Told(reason) => !matches!(reason, CloseReason::TooSlow | CloseReason::Stopping),
+            _ => false,
+        }
     }
 
     /// The Close frame to send; `None` if nobody is left to read it, or it is answered already.
@@ -430,10 +447,13 @@ where
                 next_ping.as_mut().reset(Instant::now() + timing.ping);
                 ping()
             }
-            letter = inbox.next() => match message(&letter, dialect, ticks) {
-                Some(message) => message,
-                None => continue,
-            },
+            letter = inbox.next() => {
+                let Some(letter) = letter else { return End::Left };
+                match message(&letter, dialect, ticks) {
+                    Some(message) => message,
+                    None => continue,
+                }
+            }
             () = ack_is_due(ticks, next_ack.as_mut()), if dialect.counts() => {
                 next_ack.as_mut().reset(Instant::now() + ACK_PERIOD);
                 match ticks.news() {

@@ -649,7 +649,7 @@ mod tests {
             hub.request(of.socket, Some(request), None).await.unwrap();
         };
         let (door, deaf) = (guest(&hub).await, guest(&hub).await);
-        let Letter::Notice(welcome, _) = door.inbox.next().await else { panic!() };
+        let Some(Letter::Notice(welcome, _)) = door.inbox.next().await else { panic!() };
         let Notice::Welcome { peer } = &*welcome else { panic!("{welcome:?}") };
         let status = Status { roles: vec![Role::Producer], meta: None };
         ask(&door, Request::SetStatus(status)).await;

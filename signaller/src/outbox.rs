@@ -49,6 +49,8 @@ struct Queue {
 struct Waiting {
     letters: VecDeque<Letter>,
     bytes: usize,
+    /// Nothing more will come.
+    is_last: bool,
 }
 
 /// All that a connection is told, whether it has a socket or not.
@@ -180,14 +182,24 @@ impl Line {
 }
 
 impl Inbox {
-    /// The next letter, when there is one. What tells the socket to close is not waited for here.
-    pub(crate) async fn next(&self) -> Letter {
+    /// The next letter, when there is one; `None` after [`finish`](Self::finish) if there is none.
+    /// What tells the socket to close is not waited for here.
+    pub(crate) async fn next(&self) -> Option<Letter> {
         loop {
             if let Some(letter) = self.try_next() {
-                return letter;
+                return Some(letter);
+            }
+            if self.0.waiting().is_last {
+                return None;
             }
             self.0.more.notified().await;
         }
+    }
+
+    /// The hub has closed the other end: what waits is all there is.
+    pub(crate) fn finish(&self) {
+        self.0.waiting().is_last = true;
+        self.0.more.notify_one();
     }
 
     /// The next letter if there is one already.

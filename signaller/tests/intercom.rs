@@ -372,6 +372,27 @@ async fn logging_out_is_for_good() {
     assert_eq!(hello(&mut client, json!({"resume": resume})).await["code"], "cannotResume");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_token_or_account_hears_how_the_call_ended_before_it_is_closed() {
+    let server = open_house().await;
+    let mut ann = new_account(&server, "ann").await;
+    let mut bob = new_account(&server, "bob").await;
+    let mut door = enter(&server, json!({"token": server.device("door")})).await;
+    let tokens: Value = serde_json::from_str(&server.run("token list door --json")).unwrap();
+    for (name, person, command) in [
+        ("door", &mut door, format!("token revoke {}", tokens[0]["id"])),
+        ("bob", &mut bob, "account remove bob".to_owned()),
+    ] {
+        let call = call(&mut ann, person, name).await;
+        server.run(&command);
+        for person in [&mut *person, &mut ann] {
+            let ended = person.hear("callEnded").await;
+            assert_eq!((&ended["callId"], &ended["reason"]), (&call, &json!("loggedOut")));
+        }
+        assert_eq!(person.client.closed().await.0, 4401, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_close_frame_is_a_farewell() {
     let server = open_house().await;

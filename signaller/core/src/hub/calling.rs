@@ -146,11 +146,16 @@ impl Hub {
         account: &AccountName,
         reason: EndReason,
     ) {
-        let Some((id, call)) = self.calls.of(account) else { return };
-        let Some((own, _)) = call.sides(account) else { return };
-        let nobody_left = own.conn.is_none() && self.peers.callable(account).is_empty();
-        if own.conn == Some(conn) || nobody_left {
+        if let Some(id) = self.call_that_needs(conn, account) {
             self.end_call(now, id, reason);
+        }
+    }
+
+    /// Tells a connection that will be closed how its call will have ended.
+    pub(super) fn tell_end_of_call(&mut self, conn: ConnId, reason: EndReason) {
+        let account = self.peers.peer(conn).and_then(Peer::account);
+        if let Some(call) = account.and_then(|account| self.call_that_needs(conn, account)) {
+            self.notify(conn, Notice::CallEnded { call, reason });
         }
     }
 
@@ -452,6 +457,14 @@ impl Hub {
             talked: accepted.map(|accepted| now.duration_since(accepted)),
             reason,
         }));
+    }
+
+    /// The call that ends with a connection: it holds it, or nobody else could answer it.
+    fn call_that_needs(&self, conn: ConnId, account: &AccountName) -> Option<CallId> {
+        let (id, call) = self.calls.of(account)?;
+        let (own, _) = call.sides(account)?;
+        let is_last = || self.peers.callable(account).iter().all(|other| *other == conn);
+        (own.conn == Some(conn) || own.conn.is_none() && is_last()).then_some(id)
     }
 
     fn open_side(&self, side: &Side) -> Option<OpenSide> {

@@ -134,14 +134,17 @@ impl Hub {
         if self.peers.peer(conn).is_none() {
             return;
         }
-        self.refuse(conn, reason);
-        let reason = match reason {
+        let end = match reason {
             CloseReason::LoggedOut | CloseReason::LoggedInElsewhere | CloseReason::Revoked => {
                 EndReason::LoggedOut
             }
             _ => EndReason::Disconnected,
         };
-        self.leave(now, conn, reason);
+        if reason != CloseReason::TooSlow {
+            self.tell_end_of_call(conn, end);
+        }
+        self.refuse(conn, reason);
+        self.leave(now, conn, end);
     }
 
     pub(super) fn account_changed(&mut self, now: Instant, account: Account) {
