@@ -10,6 +10,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 use common::{Client, tcp};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-signaller");
@@ -108,6 +109,35 @@ async fn a_signal_ends_it_with_close_frames_and_code_0() {
         assert_eq!(client.closed().await.0, 1001);
         let (code, log) = program.wait_blocking().await;
         assert_eq!(code, Some(0), "{log}");
+    }
+}
+
+/// One that knows calls, after its hello.
+async fn log_in(program: &Program, proof: Value) -> Client {
+    let extended = [("Sec-WebSocket-Protocol", "intercom.v1")];
+    let mut client = Client::upgrade(tcp(program.plain).await, "/", &extended).await.unwrap();
+    client.send(&proof).await;
+    client
+}
+
+#[tokio::test]
+async fn the_flag_says_which_of_two_logins_stays() {
+    let person =
+        |word: &str| json!({"type": "hello", word: {"name": "ann", "password": "a long secret"}});
+    for (rule, first_stays) in [("refuse", true), ("replace", false)] {
+        let mut command = Command::new(PROGRAM);
+        let flags = ["serve", "--registration", "open", "--second-login", rule];
+        let program = Program::spawn(command.args(flags));
+        let mut first = log_in(&program, person("register")).await;
+        assert_eq!(first.next().await["type"], "welcome", "{rule}");
+        let mut second = log_in(&program, person("login")).await;
+        let (stays, goes) = match first_stays {
+            true => (&mut first, &mut second),
+            false => (&mut second, &mut first),
+        };
+        assert_eq!(goes.closed().await.0, 4409, "{rule}");
+        stays.send(&json!({"type": "list", "id": 1})).await;
+        while stays.next().await["type"] != "list" {}
     }
 }
 
