@@ -42,7 +42,9 @@ export class Program {
 
   constructor(name: string, args: readonly string[]) {
     this.#name = name;
-    this.#child = spawn(join(BIN_DIR, name), args, { stdio: ["ignore", "pipe", "pipe"] });
+    // The kernel ends it with us, also when we are killed.
+    const program = ["--pdeathsig", "KILL", join(BIN_DIR, name), ...args];
+    this.#child = spawn("setpriv", program, { stdio: ["ignore", "pipe", "pipe"] });
     this.exited = once(this.#child, "close").then(([code]) => {
       this.#ended = true;
       this.#wake();
