@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { translator, type Language } from "../src/i18n/index.ts";
 import { sending } from "../src/i18n/phrases/sending.ts";
 import { peerName } from "../src/lib/messages.ts";
-import { captureProblem, type Problem } from "../src/lib/problem.ts";
+import { captureProblem, endProblem, type Problem } from "../src/lib/problem.ts";
 import { defaults, load, save } from "../src/lib/settings.ts";
 import { summarise } from "../src/lib/stats.ts";
 import { findAgain } from "../src/lib/watch.ts";
@@ -44,6 +44,9 @@ describe("words", () => {
         { kind: "codecIncompatible" },
         { kind: "producerLeft" },
         { kind: "mediaStopped" },
+        { kind: "unheard" },
+        { kind: "dtlsFailed" },
+        { kind: "fingerprintMismatch" },
         { kind: "negotiationFailed", details: "bad sdp" },
       ];
       const all = problems.map((problem) =>
@@ -112,6 +115,27 @@ describe("capture failures", () => {
       (name) => captureProblem(Object.assign(new Error("x"), { name }), "camera").kind,
     );
     expect(kinds).toEqual(["captureDenied", "captureAbsent", "captureBusy", "captureFailed"]);
+  });
+});
+
+describe("the end of a session", () => {
+  it("is told by a device's code, and otherwise in the words of the other end", () => {
+    const end = (reason: string) => endProblem(reason);
+    expect(end("noMedia: neither picture nor sound after 10 s")).toEqual({ kind: "mediaStopped" });
+    expect(end("codec: the other end says: none")).toEqual({ kind: "codecIncompatible" });
+    const coded = ["noAnswer", "iceFailed", "dtlsFailed", "fingerprintMismatch", "peerGone"];
+    expect(coded.map((code) => end(`${code}: x`).kind)).toEqual([
+      "unheard",
+      "iceFailed",
+      "dtlsFailed",
+      "fingerprintMismatch",
+      "mediaStopped",
+    ]);
+    const negotiationFailed = (details: string) => ({ kind: "negotiationFailed", details });
+    expect(end("badDescription: no m-line: x")).toEqual(negotiationFailed("no m-line: x"));
+    for (const words of ["session: over", "noMedia", "toString: no"]) {
+      expect(end(words)).toEqual(negotiationFailed(words));
+    }
   });
 });
 

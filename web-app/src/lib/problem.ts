@@ -26,6 +26,12 @@ export type Problem =
   | { readonly kind: "iceFailed" }
   /** Nothing was offered within the time that is allowed. */
   | { readonly kind: "noAnswer" }
+  /** The other end waited in vain for our answer. */
+  | { readonly kind: "unheard" }
+  /** The two ends reached each other, and got no further. */
+  | { readonly kind: "dtlsFailed" }
+  /** Our certificate did not arrive as the announced one. */
+  | { readonly kind: "fingerprintMismatch" }
   /** The two ends have no codec in common. */
   | { readonly kind: "codecIncompatible" }
   | { readonly kind: "producerLeft" }
@@ -34,6 +40,32 @@ export type Problem =
   | { readonly kind: "negotiationFailed"; readonly details: string };
 
 export type Capture = "camera" | "microphone" | "both";
+
+/**
+ * Why the other end ended a session. Devices begin with a code (docs/ref/elements.md), others say
+ * what they like.
+ */
+export function endProblem(reason: string): Problem {
+  const [, code, details] = /^(\w+): (.*)$/s.exec(reason) ?? [];
+  switch (code) {
+    case "noAnswer":
+      return { kind: "unheard" };
+    case "iceFailed":
+    case "dtlsFailed":
+    case "fingerprintMismatch":
+      return { kind: code };
+    case "codec":
+      return { kind: "codecIncompatible" };
+    case "noMedia":
+    case "peerGone":
+      return { kind: "mediaStopped" };
+    case "badDescription":
+    case "application":
+      return { kind: "negotiationFailed", details: details ?? "" };
+    default:
+      return { kind: "negotiationFailed", details: reason };
+  }
+}
 
 /** Sorts what `getUserMedia` throws. */
 export function captureProblem(error: unknown, what: Capture): Problem {

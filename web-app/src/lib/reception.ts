@@ -8,7 +8,7 @@
 import ConsumerSession from "gstwebrtc-api/src/consumer-session.js";
 import { rejects } from "./codecs.ts";
 import type { PeerMessage } from "./messages.ts";
-import type { Problem } from "./problem.ts";
+import { endProblem, type Problem } from "./problem.ts";
 import type { SessionEnd, Signalling } from "./signalling.ts";
 import { summarise, type MediaStats } from "./stats.ts";
 
@@ -80,7 +80,7 @@ export class Reception implements SessionEnd {
 
   ended(reason: string | null): void {
     const problem: Problem = reason
-      ? { kind: "negotiationFailed", details: reason }
+      ? endProblem(reason)
       : { kind: this.#isLive ? "mediaStopped" : "noAnswer" };
     this.#fail(problem);
   }

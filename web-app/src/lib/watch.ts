@@ -28,6 +28,12 @@ export interface WatchEvents {
 
 const MAX_ATTEMPTS = 4;
 const FIRST_RETRY_MS = 500;
+/** The next attempt would not end better. */
+const FINAL: readonly Problem["kind"][] = [
+  "codecIncompatible",
+  "fingerprintMismatch",
+  "requestRefused",
+];
 
 export class Watch {
   readonly #signalling: Signalling;
@@ -154,5 +160,5 @@ export function findAgain(target: Target, producers: readonly Listed[]): Target 
 }
 
 function isFinal(problem: Problem): boolean {
-  return problem.kind === "codecIncompatible" || problem.kind === "requestRefused";
+  return FINAL.includes(problem.kind);
 }

@@ -71,6 +71,12 @@ export function describeProblem(t: Translate, problem: Problem): Words {
       return { title: t(mediaProblems.iceFailed), advice: t(mediaProblems.iceFailedAdvice) };
     case "noAnswer":
       return { title: t(mediaProblems.noAnswer), advice: t(mediaProblems.noAnswerAdvice) };
+    case "unheard":
+      return { title: t(mediaProblems.unheard), advice: t(mediaProblems.unheardAdvice) };
+    case "dtlsFailed":
+      return { title: t(mediaProblems.keys), advice: t(mediaProblems.keysAdvice) };
+    case "fingerprintMismatch":
+      return { title: t(mediaProblems.impostor), advice: t(mediaProblems.impostorAdvice) };
     case "codecIncompatible":
       return { title: t(mediaProblems.codec), advice: t(mediaProblems.codecAdvice) };
     case "producerLeft":

@@ -257,6 +257,36 @@ export const mediaProblems = phrases({
     es: "Está registrado, pero no ofreció nada a tiempo. Puede estar sobrecargado o bloqueado.",
     pt: "Está registrado, mas não ofereceu nada a tempo. Pode estar sobrecarregado ou travado.",
   },
+  unheard: {
+    en: "The other end did not hear from this page",
+    es: "El otro extremo no recibió nada de esta página",
+    pt: "O outro lado não recebeu nada desta página",
+  },
+  unheardAdvice: {
+    en: "The answer of this page did not get there in time. Is your connection to the server good?",
+    es: "La respuesta de esta página no llegó a tiempo. ¿Es buena tu conexión con el servidor?",
+    pt: "A resposta desta página não chegou a tempo. Sua conexão com o servidor está boa?",
+  },
+  keys: {
+    en: "The encryption could not be set up",
+    es: "No se pudo establecer el cifrado",
+    pt: "Não foi possível estabelecer a criptografia",
+  },
+  keysAdvice: {
+    en: "The two ends reached each other, but could not agree on keys. The network may be losing too much.",
+    es: "Los dos extremos se encontraron, pero no acordaron las claves. Puede que la red pierda demasiados datos.",
+    pt: "Os dois lados se encontraram, mas não combinaram as chaves. A rede pode estar perdendo dados demais.",
+  },
+  impostor: {
+    en: "The other end could not be sure of this page",
+    es: "El otro extremo no pudo comprobar la identidad de esta página",
+    pt: "O outro lado não pôde confirmar a identidade desta página",
+  },
+  impostorAdvice: {
+    en: "The certificate is not the announced one, and somebody may be listening in. Nothing was sent. Tell whoever runs this server.",
+    es: "El certificado no es el anunciado y alguien podría estar escuchando. No se transmitió nada. Avisa a quien administra este servidor.",
+    pt: "O certificado não é o anunciado e alguém pode estar escutando. Nada foi transmitido. Avise quem administra este servidor.",
+  },
   codec: {
     en: "This browser cannot play it",
     es: "Este navegador no puede reproducirlo",
