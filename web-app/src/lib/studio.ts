@@ -67,6 +67,8 @@ export class Studio {
   async use(use: Use, need: Need | null): Promise<void> {
     if (need) this.#needs.set(use, need);
     else this.#needs.delete(use);
+    // The screen was shown in a call, and goes with it.
+    if (this.#screen && !this.#needs.has("call")) this.#dropScreen();
     if (this.#needs.size === 0) this.#close();
     else await this.#open(false);
   }
@@ -85,16 +87,15 @@ export class Studio {
 
   /** Shows the screen in place of the camera; false when the user did not want to after all. */
   async shareScreen(isOn: boolean): Promise<boolean> {
+    const screen = isOn ? await askForScreen() : null;
     this.#screen?.stop();
-    this.#screen = isOn ? await askForScreen() : null;
-    const screen = this.#screen;
+    this.#screen = screen;
     screen?.addEventListener("ended", () => {
-      if (this.#screen !== screen) return;
-      this.#screen = null;
-      this.#compose();
+      if (this.#screen === screen) this.#dropScreen();
     });
-    if (this.#needs.size === 0) this.#close();
-    else this.#compose();
+    // The call may have ended while the browser asked.
+    if (this.#needs.has("call")) this.#compose();
+    else this.#dropScreen();
     return (this.#screen !== null) === isOn;
   }
 
@@ -132,6 +133,12 @@ export class Studio {
     };
   }
 
+  #dropScreen(): void {
+    this.#screen?.stop();
+    this.#screen = null;
+    this.#compose();
+  }
+
   /** Many a camera cannot be opened twice, not even by the same page. */
   #release(): void {
     this.#events.releasing();
@@ -162,7 +169,8 @@ export class Studio {
 
   #enable(): void {
     for (const track of this.#stream?.getTracks() ?? []) {
-      track.enabled = !this.#paused[track.kind === "video" ? "camera" : "microphone"];
+      const input = track.kind === "video" ? "camera" : "microphone";
+      track.enabled = track === this.#screen || !this.#paused[input];
     }
   }
 
@@ -170,6 +178,7 @@ export class Studio {
     const kind = input === "camera" ? "video" : "audio";
     const isThere = this.#stream?.getTracks().some((track) => track.kind === kind) ?? false;
     if (!isThere) return "absent";
+    if (input === "camera" && this.#screen) return "on";
     return this.#paused[input] ? "paused" : "on";
   }
 
