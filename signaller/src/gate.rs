@@ -368,6 +368,7 @@ impl From<AccountError> for NotAdmitted {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::Broken(broken) => broken.into(),
+            AccountError::Crowded(crowded) => Self::new("unavailable", crowded.to_string()),
             other => Self::new("badLogin", other.to_string()),
         }
     }
@@ -377,7 +378,9 @@ impl From<CredentialError> for NotAdmitted {
     fn from(error: CredentialError) -> Self {
         match error {
             CredentialError::Broken(broken) => broken.into(),
-            other => Self::new("badLogin", other.to_string()),
+            // Some of them will end: clients try again.
+            CredentialError::TooMany { .. } => Self::new("unavailable", error.to_string()),
+            CredentialError::NoSuchAccount(_) => Self::new("badLogin", error.to_string()),
         }
     }
 }
@@ -412,5 +415,15 @@ mod tests {
         assert!(visit(2, 8).is_some());
         drop(visitors);
         assert!(visit(1, 8).is_some());
+    }
+
+    #[test]
+    fn only_what_will_not_change_is_a_bad_login() {
+        let name = AccountName::parse("ann").unwrap();
+        let full = CredentialError::TooMany { name: name.clone(), max: 1000, what: "connections" };
+        assert_eq!(NotAdmitted::from(full).code, "unavailable");
+        let gone = CredentialError::NoSuchAccount(name.clone());
+        assert_eq!(NotAdmitted::from(gone).code, "badLogin");
+        assert_eq!(NotAdmitted::from(AccountError::NoSuch(name)).code, "badLogin");
     }
 }
