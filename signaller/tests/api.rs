@@ -534,6 +534,9 @@ async fn a_ticket_opens_one_websocket() {
     let ann = house.log_in("ann").await;
     let ticket = house.done(&ann, "POST /api/ticket", Value::Null).await;
     let path = format!("/ws?ticket={}", ticket["ticket"].as_str().unwrap());
+    // What is no handshake does not use it up.
+    let answer = house.ask(&Pass::Nothing, &format!("GET {path}"), None).await;
+    assert_eq!(answer.status, 400);
     Client::open(house.server.tls().await, &path, &[]).await.unwrap();
     let again = Client::open(house.server.tls().await, &path, &[]).await.err().unwrap();
     assert_eq!(again.0, 401);

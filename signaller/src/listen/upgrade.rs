@@ -19,7 +19,7 @@ use tracing::{debug, info};
 
 use super::admission::{Policy, Verdict};
 use crate::conn::{self, Entrance, Timing};
-use crate::credentials;
+use crate::credentials::{self, Carrier};
 use crate::gate::{Gate, NotAdmitted};
 use crate::hub_task::HubHandle;
 use crate::link::Link;
@@ -90,6 +90,16 @@ impl Upgrades {
         };
         let takes_cookies = Policy::takes_cookies(link, headers);
         let credentials = credentials::find(request.uri(), headers, takes_cookies);
+        let accept = accept_key(request);
+        let not_a_handshake = || refused(StatusCode::BAD_REQUEST, NOT_A_HANDSHAKE);
+        // A ticket is good once: nothing else may be in the way when it is used up.
+        if accept.is_none() && matches!(credentials.carrier, Some(Carrier::Ticket(_))) {
+            return Err(not_a_handshake());
+        }
+        let seat = self.room.seat();
+        if seat.is_none() && accept.is_some() {
+            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM));
+        }
         let proven = self.gate.prove(credentials.carrier.as_ref(), guests.ok()).await?;
         let is_extended = has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
         let way = link.way(is_extended);
@@ -103,12 +113,7 @@ impl Upgrades {
             let identity = identity.ok_or_else(|| refused(StatusCode::UNAUTHORIZED, denied))?;
             Entrance::Gst(identity, way)
         };
-        let Some(accept) = accept_key(request) else {
-            return Err(refused(StatusCode::BAD_REQUEST, NOT_A_HANDSHAKE));
-        };
-        let Some(seat) = self.room.seat() else {
-            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM));
-        };
+        let accept = accept.ok_or_else(not_a_handshake)?;
         info!(remote = %link.remote, side = ?link.side, %entrance, "WebSocket");
         let upgrade = hyper::upgrade::on(request);
         let (hub, timing) = (self.hub.clone(), self.timing);
