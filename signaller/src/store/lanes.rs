@@ -88,7 +88,7 @@ impl Lanes {
                 self.used.insert(id, at);
                 true
             }
-            Job::Event(event) if event.is_cheap() && self.is_repeated(at, &event) => true,
+            Job::Event(event) if event.is_cheap() => self.put_cheap(at, event),
             Job::Event(event) => put(&mut self.events, at, event),
         }
     }
@@ -108,10 +108,14 @@ impl Lanes {
         *self = Self::default();
     }
 
-    fn is_repeated(&mut self, at: i64, event: &Event) -> bool {
+    /// One that found no room may come again at once.
+    fn put_cheap(&mut self, at: i64, event: Event) -> bool {
         let is_late = |last: i64| (at - last).abs() < millis(GRAIN);
-        if self.lately.get(event).is_some_and(|last| is_late(*last)) {
+        if self.lately.get(&event).is_some_and(|last| is_late(*last)) {
             return true;
+        }
+        if !put(&mut self.events, at, event.clone()) {
+            return false;
         }
         if self.lately.len() >= LINE {
             self.lately.retain(|_, last| is_late(*last));
@@ -119,8 +123,8 @@ impl Lanes {
         if self.lately.len() >= LINE {
             self.lately.clear(); // what is written twice is no harm
         }
-        self.lately.insert(event.clone(), at);
-        false
+        self.lately.insert(event, at);
+        true
     }
 
     fn next(&mut self) -> Option<(i64, Job)> {
@@ -235,6 +239,16 @@ mod tests {
             count(1, watch(&number.to_string()));
         }
         assert!(lanes.lately.len() <= LINE);
+    }
+
+    #[test]
+    fn what_found_no_room_is_written_when_there_is_some() {
+        let mut lanes = Lanes::default();
+        let refused = || Job::Event(Event::new(&Actor::Owner, Action::Call).refused());
+        assert!((0..LINE).all(|_| lanes.put(1, event())) && !lanes.put(1, refused()));
+        assert_eq!(lanes.take(1).len(), 1);
+        assert!(lanes.put(2, refused()));
+        assert!(!lanes.put(2, event()), "it took the room");
     }
 
     #[test]
