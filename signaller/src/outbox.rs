@@ -18,6 +18,9 @@ const BACKLOG_LETTERS: usize = 256;
 /// …and the bytes that they may have together, about.
 const BACKLOG_BYTES: usize = 256 * 1024;
 
+/// What an empty queue keeps room for; what a burst took beyond that is given back.
+const IDLE_LETTERS: usize = 32;
+
 /// Something for a socket.
 #[derive(Clone, Debug)]
 pub(crate) enum Letter {
@@ -207,6 +210,7 @@ impl Inbox {
         let mut waiting = self.0.waiting();
         let letter = waiting.letters.pop_front()?;
         waiting.bytes -= letter.weight();
+        give_back(&mut waiting.letters);
         Some(letter)
     }
 }
@@ -276,7 +280,15 @@ impl Backlog {
         let Some(letter) = self.letters.pop_front() else { return false };
         self.bytes -= letter.weight();
         self.before += 1;
+        give_back(&mut self.letters);
         true
+    }
+}
+
+/// An idle connection costs no more after a burst than before it.
+fn give_back(letters: &mut VecDeque<Letter>) {
+    if letters.is_empty() && letters.capacity() > IDLE_LETTERS {
+        *letters = VecDeque::new();
     }
 }
 
@@ -413,6 +425,24 @@ mod tests {
             let mut put = (0..32).map(|_| outbox.put(Arc::clone(&notice), None));
             assert!(put.any(|put| put == Err(Full::Overflowed)));
         }
+    }
+
+    #[test]
+    fn a_burst_costs_nothing_once_it_is_over() {
+        let (line, inbox, _closed) = line();
+        let mut outbox = Outbox::resumable(line);
+        for number in 0..200 {
+            outbox.put(letter(number), None).unwrap();
+        }
+        let room = |outbox: &Outbox| {
+            let kept = outbox.backlog.as_ref().unwrap().letters.capacity();
+            (inbox.0.waiting().letters.capacity(), kept)
+        };
+        assert!(room(&outbox).0 >= 200 && room(&outbox).1 >= 200);
+        assert_eq!(numbers(&inbox).len(), 200);
+        outbox.acknowledge(200);
+        let (waiting, kept) = room(&outbox);
+        assert!(waiting <= IDLE_LETTERS && kept <= IDLE_LETTERS, "{waiting} {kept}");
     }
 
     #[test]
