@@ -56,6 +56,26 @@ describe("a call", () => {
     expect(callee.said()).toEqual([]);
   });
 
+  it("does not ring for ever where nobody can say how it ended", () => {
+    const callee = new Caller().rung();
+    callee.does({ type: "rangOut" });
+    expect(callee.call).toMatchObject({ phase: "ended", end: { reason: "noAnswer" } });
+    expect(callee.said()).toEqual([]);
+    const caller = new Caller();
+    caller.does({ type: "placed", to: "door", media: both });
+    caller.hears({ type: "callRinging", callId: "c", to: "door" });
+    caller.said();
+    caller.does({ type: "rangOut" });
+    expect(caller.call).toMatchObject({ phase: "ended", end: { reason: "noAnswer" } });
+    expect(caller.said()).toEqual([{ type: "endCall", callId: "c", reason: "hangup" }]);
+    for (const answered of [new Caller().rung(), new Caller().talking()]) {
+      answered.does({ type: "answered", media: both });
+      const { call } = answered;
+      answered.does({ type: "rangOut" });
+      expect(answered.call).toBe(call);
+    }
+  });
+
   it("is refused in the server's words when there is none", () => {
     const caller = new Caller();
     caller.does({ type: "placed", to: "door", media: both });
@@ -173,6 +193,22 @@ describe("after a new beginning", () => {
     expect(callee.said()).toEqual([
       { type: "answerCall", callId: "c", accept: true, media: sound },
     ]);
+  });
+
+  it("a call that was offered and is not there is over, and another one is what it is", () => {
+    const lost = new Caller();
+    lost.does({ type: "placed", to: "gate", media: both });
+    lost.said();
+    lost.does({ type: "stands", view: { ...view, stage: "ringing" }, now: 0 });
+    expect(lost.call).toMatchObject({ phase: "ended", with: "gate", callId: null });
+    expect(lost.said()).toEqual([{ type: "endCall", callId: "c", reason: "hangup" }]);
+    const crossed = new Caller();
+    crossed.does({ type: "placed", to: "door", media: both });
+    crossed.said();
+    const ringing = { ...view, outgoing: false, stage: "ringing" } as const;
+    crossed.does({ type: "stands", view: ringing, now: 0 });
+    expect(crossed.call).toMatchObject({ phase: "ringingIn", callId: "c", with: "door" });
+    expect(crossed.said()).toEqual([]);
   });
 
   it("a call that rings is heard of, one that was refused is not, one elsewhere is over", () => {

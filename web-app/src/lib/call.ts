@@ -109,6 +109,7 @@ export type CallState =
 
 /** A call with another side, before its end. */
 export type OpenCall = Exclude<CallState, { phase: "idle" | "ended" }>;
+type Ringing = Extract<CallState, { phase: "ringingOut" | "ringingIn" }>;
 type Talking = Extract<CallState, { phase: "connecting" | "active" }>;
 
 /** What happened; `now` in ms since the epoch. */
@@ -120,6 +121,8 @@ export type CallEvent =
   | { readonly type: "answerRefused"; readonly callId: string; readonly now: number }
   | { readonly type: "rejected"; readonly reason: "rejected" | "busy" }
   | { readonly type: "hungUp"; readonly reason: "hangup" | "mediaFailed"; readonly now: number }
+  /** It rang for longer than a server lets it: nobody was told how that ended. */
+  | { readonly type: "rangOut" }
   | { readonly type: "dismissed" }
   /** Nothing is to be shown any more. */
   | { readonly type: "left" }
@@ -176,6 +179,8 @@ export function reduceCall(call: CallState, event: CallEvent): Step {
       return rejected(call, event.reason);
     case "hungUp":
       return hungUp(call, event.reason, event.now);
+    case "rangOut":
+      return rangOut(call);
     case "dismissed":
       return still(call.phase === "ended" ? idle : call);
     case "left":
@@ -191,6 +196,11 @@ export function reduceCall(call: CallState, event: CallEvent): Step {
 
 export function isOpen(call: CallState): call is OpenCall {
   return call.phase !== "idle" && call.phase !== "ended";
+}
+
+/** Nobody has said yes or no yet. */
+export function isRinging(call: CallState): call is Ringing {
+  return call.phase === "ringingOut" || (call.phase === "ringingIn" && !call.answered);
 }
 
 /** Accepted and not over. */
@@ -223,6 +233,17 @@ function hungUp(call: CallState, reason: "hangup" | "mediaFailed", now: number):
   return {
     call: over(call, call.phase === "ringingOut" ? "cancelled" : reason, now),
     say: callId === null ? [] : [{ type: "endCall", callId, reason }],
+  };
+}
+
+/** Others may be asked for longer: only who calls ends it for all. */
+function rangOut(call: CallState): Step {
+  if (!isRinging(call)) return still(call);
+  const { callId, phase } = call;
+  const isOurs = phase === "ringingOut" && callId !== null;
+  return {
+    call: ended(call, { kind: "ended", reason: "noAnswer" }),
+    say: isOurs ? [{ type: "endCall", callId, reason: "hangup" }] : [],
   };
 }
 
@@ -305,12 +326,15 @@ function stands(call: CallState, view: CallView | null, now: number): Step {
   if (view.stage === "elsewhere") {
     return still(isOpen(call) ? over(call, "answeredElsewhere", now) : call);
   }
-  if (!isOpen(call) || (call.callId !== null && call.callId !== callId)) {
-    return newlyStands(call, view, now);
-  }
-  const known = call.callId === callId ? still(call) : rings(call, callId, view.with, now);
-  if (!isThis(known.call, callId)) return known;
-  return view.stage === "held" ? goesOn(known.call, view, now) : ringsOn(known.call);
+  if (!isOpen(call) || !isOf(call, view)) return newlyStands(call, view, now);
+  const known = call.callId === callId ? call : rings(call, callId, view.with, now).call;
+  if (!isThis(known, callId)) return still(call);
+  return view.stage === "held" ? goesOn(known, view, now) : ringsOn(known);
+}
+
+/** What was offered has no id yet. */
+function isOf(call: OpenCall, { callId, outgoing, with: other }: CallView): boolean {
+  return call.callId === null ? outgoing && call.with === other : call.callId === callId;
 }
 
 /** A call that is not the one that is shown here, if any. */

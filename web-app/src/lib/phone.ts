@@ -4,6 +4,7 @@
 import {
   idle,
   isOpen,
+  isRinging,
   isTalking,
   reduceCall,
   type CallEvent,
@@ -23,6 +24,9 @@ export interface PhoneEvents {
   measured(stats: MediaStats): void;
 }
 
+/** A server lets it ring for 30 s, and says so when it can be heard. */
+const RINGS_FOR_MS = 45_000;
+
 export class Phone {
   readonly #signalling: Signalling;
   readonly #studio: Studio;
@@ -31,6 +35,7 @@ export class Phone {
   #incoming: Incoming | null = null;
   /** Counts calls that were placed: a refusal belongs to one of them. */
   #placed = 0;
+  #ringing: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting: CallEvent[] = [];
   #isBusy = false;
 
@@ -99,8 +104,12 @@ export class Phone {
     this.#waiting.push(event);
     if (this.#isBusy) return;
     this.#isBusy = true;
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) this.#carryOut(next);
-    this.#isBusy = false;
+    try {
+      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift())
+        this.#carryOut(next);
+    } finally {
+      this.#isBusy = false;
+    }
   }
 
   #carryOut(event: CallEvent): void {
@@ -109,6 +118,7 @@ export class Phone {
     this.#call = call;
     for (const request of say) this.#signalling.request(request, this.#answerTo(request));
     if (call === before) return;
+    this.#time(call, before);
     this.#follow(call, before);
     this.#events.changed(call, before);
   }
@@ -135,6 +145,14 @@ export class Phone {
       default:
         return {};
     }
+  }
+
+  /** A line that is lost while it rings may not come back. */
+  #time(call: CallState, before: CallState): void {
+    if (isRinging(call) && isRinging(before) && call.callId === before.callId) return;
+    clearTimeout(this.#ringing);
+    if (!isRinging(call)) return;
+    this.#ringing = setTimeout(() => this.#happened({ type: "rangOut" }), RINGS_FOR_MS);
   }
 
   /** Media follow the call. */
