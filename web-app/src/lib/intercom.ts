@@ -79,7 +79,7 @@ export class Intercom {
     globalThis.addEventListener("online", () => this.retryNow());
     globalThis.addEventListener("pagehide", () => this.#hide());
     globalThis.addEventListener("pageshow", ({ persisted }) => {
-      if (persisted && isIn(this.#state)) this.#signalling.start();
+      if (persisted && isIn(this.#state)) this.#comeBack();
     });
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.#devicesChanged());
     void this.#listDevices();
@@ -345,5 +345,11 @@ export class Intercom {
   #hide(): void {
     this.#phone.leave();
     this.#signalling.stop();
+  }
+
+  /** The browser had kept the page as it was: on air, if it was. */
+  #comeBack(): void {
+    this.#signalling.start();
+    void this.#produce();
   }
 }

@@ -166,9 +166,14 @@ class Viewer extends WebRTCSession implements SessionEnd {
       this.close();
       return;
     }
-    for (const { sender, receiver } of transceivers) {
-      const track = tracks.find(({ kind }) => kind === receiver.track.kind) ?? null;
-      if (sender.track !== track) await sender.replaceTrack(track);
+    try {
+      for (const { sender, receiver } of transceivers) {
+        const track = tracks.find(({ kind }) => kind === receiver.track.kind) ?? null;
+        if (sender.track !== track) await sender.replaceTrack(track);
+      }
+    } catch (error) {
+      // It may have been closed meanwhile; others are to have the new tracks all the same.
+      this.#giveUp(error);
     }
   }
 
