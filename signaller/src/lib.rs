@@ -164,7 +164,7 @@ impl Server {
             addresses: Vec::new(),
             tasks: vec![
                 tokio::spawn(keeper),
-                tokio::spawn(follow(changes, hub.clone())),
+                tokio::spawn(follow(changes, hub.clone(), store.clone())),
                 tokio::spawn(stay_known(hub.clone())),
             ],
             certificate,
@@ -307,11 +307,14 @@ async fn start_hub(
 }
 
 /// What others change in the store reaches the hub, and cuts what is live.
-async fn follow(mut changes: mpsc::Receiver<Change>, hub: HubHandle) {
+async fn follow(mut changes: mpsc::Receiver<Change>, hub: HubHandle, store: Store) {
     while let Some(change) = changes.recv().await {
         let input = match change {
             Change::Account(account) => Input::AccountChanged(account),
-            Change::Removed(name) => Input::AccountRemoved(name),
+            Change::Removed(name) => {
+                store.forget_logins(&name);
+                Input::AccountRemoved(name)
+            }
             Change::Revoked(credential) => Input::Revoked(credential),
         };
         if hub.tell(input).await.is_err() {

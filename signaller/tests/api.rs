@@ -649,6 +649,22 @@ async fn who_is_cut_is_in_no_session_and_no_call_any_more() {
 }
 
 #[tokio::test]
+async fn what_was_guessed_of_an_account_is_not_held_against_who_gets_its_name() {
+    let house = House::start().await;
+    let ann = house.log_in("ann").await;
+    house.add(&ann, "bob", "user").await;
+    let mut bob = house.socket(&house.log_in("bob").await).await.unwrap();
+    for host in 2..9 {
+        house.log_in_from(host, "bob", "wrong").await;
+    }
+    assert_eq!(house.log_in_from(9, "bob", PASSWORD).await.status, 429);
+    house.done(&ann, "DELETE /api/accounts/bob", Value::Null).await;
+    assert_eq!(bob.closed().await.0, 4401);
+    house.add(&ann, "bob", "user").await;
+    assert_eq!(house.log_in_from(9, "bob", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
 async fn guessing_is_slowed_down_and_tells_nothing() {
     let house = House::start().await;
     let wrong = |name| json!({"name": name, "password": "wrong"}).to_string();

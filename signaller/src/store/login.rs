@@ -178,6 +178,11 @@ impl Store {
         Ok(())
     }
 
+    /// Nothing that was tried for an account is held against whoever gets its name.
+    pub(crate) fn forget_logins(&self, of: &AccountName) {
+        self.throttle().removed(of);
+    }
+
     /// A stranger makes a user's account. Attempts count as failed logins of their address do.
     pub(crate) async fn register(
         &self,

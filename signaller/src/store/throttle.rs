@@ -107,6 +107,13 @@ impl Throttle {
         self.know((account, Place::of(from)));
     }
 
+    /// The account is gone: who gets its name is at home nowhere, and has done nothing wrong.
+    pub(super) fn removed(&mut self, account: &AccountName) {
+        self.known.retain(|(name, _), _| name != account);
+        self.homes.times.retain(|(name, _), _| name != account);
+        self.accounts.times.remove(account);
+    }
+
     fn wait_elsewhere(
         &mut self,
         now: Instant,
@@ -341,6 +348,21 @@ mod tests {
         }
         assert!(world.fail("bob", A) > Duration::ZERO);
         world.log_in("ann", A).unwrap();
+    }
+
+    #[test]
+    fn who_gets_the_name_of_another_gets_nothing_of_its_past() {
+        let mut world = World::new();
+        world.log_in("ann", A).unwrap();
+        for _ in 0..3 {
+            world.fail("ann", A);
+            world.fail("ann", B);
+        }
+        assert!(world.log_in("ann", A).is_err(), "at home");
+        world.throttle.removed(&account("ann"));
+        assert!(world.throttle.known.is_empty() && world.throttle.homes.times.is_empty());
+        assert_eq!(world.log_in("ann", "192.0.2.3"), Ok(()), "elsewhere");
+        assert!(world.log_in("ann", A).is_err(), "the address is not forgiven");
     }
 
     #[test]
