@@ -57,6 +57,8 @@ pub(crate) struct Login {
     account: AccountName,
     kind: Kind,
     credential: Option<CredentialId>,
+    /// It is a token that was shown now: the audit table has not heard of it yet.
+    by_token: bool,
 }
 
 /// Why somebody is not let in, for programs and for people.
@@ -87,9 +89,9 @@ pub(crate) enum Admitted {
     Back { membership: Box<Membership>, me: Me, heard: u64, words: String },
 }
 
-impl From<Credential> for Login {
-    fn from(Credential { id, account, kind }: Credential) -> Self {
-        Self { account, kind, credential: Some(id) }
+impl Login {
+    fn with(Credential { id, account, kind }: Credential, by_token: bool) -> Self {
+        Self { account, kind, credential: Some(id), by_token }
     }
 }
 
@@ -104,17 +106,24 @@ impl Gate {
         &self,
         carrier: Option<&Carrier>,
         guests: Option<Access>,
+        from: IpAddr,
     ) -> Result<Proven, NotAdmitted> {
-        match carrier {
-            None => Ok(guests.map_or(Proven::Nobody, Proven::Guest)),
-            Some(carrier) => Ok(Proven::Account(self.credential(carrier).await?.into())),
-        }
+        let Some(carrier) = carrier else {
+            return Ok(guests.map_or(Proven::Nobody, Proven::Guest));
+        };
+        let credential = self.credential(carrier, from).await?;
+        let by_token = matches!(carrier, Carrier::Token(_));
+        Ok(Proven::Account(Login::with(credential, by_token)))
     }
 
     /// What somebody shows, if it is good.
-    pub(crate) async fn credential(&self, carrier: &Carrier) -> Result<Credential, NotAdmitted> {
+    pub(crate) async fn credential(
+        &self,
+        carrier: &Carrier,
+        from: IpAddr,
+    ) -> Result<Credential, NotAdmitted> {
         let credential = match carrier {
-            Carrier::Token(token) => self.store.token(token.expose()).await?,
+            Carrier::Token(token) => return self.token(token.expose(), from).await,
             Carrier::Session(session) => self.store.session(session.expose()).await?,
             Carrier::Ticket(ticket) => self.store.redeem_ticket(ticket.expose()).await?,
         };
@@ -133,6 +142,20 @@ impl Gate {
             self.failed_logins.fetch_add(1, Ordering::Relaxed);
         }
         Ok(login?)
+    }
+
+    /// Whether somebody who is logged in knows its password.
+    pub(crate) async fn is_password(
+        &self,
+        of: &AccountName,
+        password: SecretString,
+        from: IpAddr,
+    ) -> Result<bool, NotAdmitted> {
+        let is_password = self.store.is_password(of, password, from).await;
+        if let Ok(false) | Err(LoginError::TooSoon(_)) = is_password {
+            self.failed_logins.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(is_password?)
     }
 
     /// Makes an account for a stranger, if strangers may have one.
@@ -166,11 +189,13 @@ impl Gate {
         &self,
         proven: Proven,
         instance: Option<&str>,
+        way: Way,
     ) -> Result<Option<Identity>, NotAdmitted> {
         match proven {
             Proven::Nobody => Ok(None),
             Proven::Guest(access) => Ok(Some(Identity::guest(access))),
             Proven::Account(login) => {
+                self.write_down(&login, way.remote);
                 let peer = self.peer_id(&login.account, parse(instance)?.as_ref()).await?;
                 let credential = login.credential;
                 Ok(Some(Identity { peer, credential, ..Identity::account(login.account) }))
@@ -191,6 +216,21 @@ impl Gate {
         };
         let Credentials { instance, .. } = credentials;
         Some(Visitor { gate: Arc::clone(self), proven, instance, way, _share: share })
+    }
+
+    async fn token(&self, token: &str, from: IpAddr) -> Result<Credential, NotAdmitted> {
+        let credential = self.store.token(token).await?;
+        credential.ok_or_else(|| {
+            self.store.token_refused(from);
+            NotAdmitted::new("badLogin", NOT_GOOD)
+        })
+    }
+
+    /// Of passwords the store writes it down itself.
+    fn write_down(&self, login: &Login, from: IpAddr) {
+        if let Login { account, credential: Some(token), by_token: true, .. } = login {
+            self.store.token_login(account, *token, from);
+        }
     }
 
     async fn peer_id(
@@ -247,10 +287,9 @@ impl Visitor {
                 let account = self.gate.register(&name, password, invite, self.way.remote).await?;
                 self.open(account, Kind::User).await?
             }
-            Proof::Token(token) => match self.gate.store.token(&token).await? {
-                Some(credential) => credential.into(),
-                None => return Err(NotAdmitted::new("badLogin", NOT_GOOD)),
-            },
+            Proof::Token(token) => {
+                Login::with(self.gate.token(&token, self.way.remote).await?, true)
+            }
             Proof::None | Proof::Resume(_) => match &self.proven {
                 Proven::Account(login) => login.clone(),
                 Proven::Guest(access) => {
@@ -279,6 +318,7 @@ impl Visitor {
         let account = Some(account);
         let resume = Resume { account, credential, peer, instance, calls };
         let (id, token) = self.gate.store.create_resume(&resume).await?;
+        self.gate.write_down(&login, self.way.remote);
         let identity = returning(resume);
         let me = self.gate.me(Some(login), Some(token));
         Ok(Admitted::New { identity, me, resume: Some(id) })
@@ -299,7 +339,7 @@ impl Visitor {
         let (membership, back) =
             hub.resume(id, token.received, self.way).await.ok_or_else(too_late)?;
         let words = resumed(back.heard, next.expose_secret(), back.reset, back.restarted);
-        let login = Login { account, kind, credential: resume.credential };
+        let login = Login { account, kind, credential: resume.credential, by_token: false };
         let me = self.gate.me(Some(login), None);
         Ok(Admitted::Back { membership: Box::new(membership), me, heard: back.heard, words })
     }
@@ -308,7 +348,7 @@ impl Visitor {
     async fn open(&self, account: AccountName, kind: Kind) -> Result<Login, NotAdmitted> {
         let by = Actor::Account { name: account.clone(), remote: Some(self.way.remote) };
         let credential = self.gate.store.open_connection(&account, &by).await?;
-        Ok(Login { account, kind, credential: Some(credential) })
+        Ok(Login { account, kind, credential: Some(credential), by_token: false })
     }
 }
 

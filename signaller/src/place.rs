@@ -59,6 +59,11 @@ impl Place {
             address => Self(address),
         }
     }
+
+    /// Its address; the first one of an IPv6 network.
+    pub(crate) fn address(self) -> IpAddr {
+        self.0
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -646,6 +646,73 @@ async fn who_is_cut_is_in_no_session_and_no_call_any_more() {
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     let shown = house.done(&ann, "GET /api/connections", Value::Null).await;
     assert_eq!(shown["sessions"], json!([]));
+}
+
+/// What the audit table says of tokens and passwords, oldest first, once it ends with this.
+async fn audit_until(house: &House, admin: &Pass, last: &str) -> Vec<String> {
+    let text = |entry: &Value| {
+        let text = |field: &str| entry[field].as_str().unwrap_or("-").to_owned();
+        ["who", "from", "action", "object", "outcome"].map(text).join(" ")
+    };
+    let mut looks = interval(Duration::from_millis(20));
+    let told = async {
+        loop {
+            looks.tick().await;
+            let audit = house.done(admin, "GET /api/audit?limit=100", Value::Null).await;
+            let entries = audit["entries"].as_array().unwrap().iter().rev().map(text);
+            let told: Vec<_> = entries
+                .filter(|entry| ["login", "passwd"].iter().any(|word| entry.contains(word)))
+                .collect();
+            if told.last().is_some_and(|entry| entry.contains(last)) {
+                return told;
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), told).await.unwrap()
+}
+
+#[tokio::test]
+async fn who_came_or_wanted_to_come_with_a_token_is_written_down() {
+    let house = House::start().await;
+    let ann = house.log_in("ann").await;
+    house.add(&ann, "door", "device").await;
+    let (id, token) = house.token(&ann, "door").await;
+    let Pass::Token(secret) = &token else { panic!() };
+    let hello = async |hello: Value| {
+        let headers = [("Sec-WebSocket-Protocol", "intercom.v1")];
+        let mut client = Client::upgrade(house.server.tls().await, "/", &headers).await.unwrap();
+        client.send(&hello).await;
+        client
+    };
+    // Once a minute however often, and coming back is no login.
+    for _ in 0..3 {
+        house.socket(&token).await.unwrap();
+    }
+    let mut phone = hello(json!({"type": "hello", "token": secret})).await;
+    let welcome = hear(&mut phone, "welcome").await;
+    let resume = json!({"resumeToken": welcome["resumeToken"], "received": 0});
+    hear(&mut hello(json!({"type": "hello", "resume": resume})).await, "resumed").await;
+    for _ in 0..3 {
+        assert!(house.socket(&Pass::Token("ict_wrong".into())).await.is_err());
+        let mut stranger = hello(json!({"type": "hello", "token": "ict_bad"})).await;
+        assert_eq!(stranger.next().await["code"], "badLogin");
+    }
+    // Nor is it a login to say one's password once more.
+    let change = |old: &str| json!({"old": old, "new": "quite another sentence"});
+    let answer = house.ask(&ann, "POST /api/password", Some(change("wrong"))).await;
+    assert_eq!(answer.status, 403);
+    house.done(&ann, "POST /api/password", change(PASSWORD)).await;
+    let told = audit_until(&house, &ann, "account passwd ann done").await;
+    let expected = [
+        "ann 127.0.0.1 login - done".to_owned(),
+        format!("door 127.0.0.1 token login door {id} done"),
+        "(guest) 127.0.0.1 token login - refused".to_owned(),
+        "ann 127.0.0.1 account passwd ann refused".to_owned(),
+        "ann 127.0.0.1 account passwd ann done".to_owned(),
+    ];
+    let is_told = |entry: &&String| told.contains(entry);
+    assert_eq!(expected.iter().filter(is_told).count(), expected.len(), "{told:?}");
+    assert_eq!(told.len(), expected.len(), "{told:?}");
 }
 
 #[tokio::test]

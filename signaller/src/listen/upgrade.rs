@@ -100,7 +100,8 @@ impl Upgrades {
         if seat.is_none() && accept.is_some() {
             return Err(refused(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM));
         }
-        let proven = self.gate.prove(credentials.carrier.as_ref(), guests.ok()).await?;
+        let proven =
+            self.gate.prove(credentials.carrier.as_ref(), guests.ok(), link.remote).await?;
         let is_extended = has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
         let way = link.way(is_extended);
         let entrance = if is_extended {
@@ -109,7 +110,7 @@ impl Upgrades {
             Entrance::Intercom(visitor.ok_or_else(crowded)?)
         } else {
             let denied = guests.err().unwrap_or_default();
-            let identity = self.gate.identity(proven, credentials.instance.as_deref()).await?;
+            let identity = self.gate.identity(proven, credentials.instance.as_deref(), way).await?;
             let identity = identity.ok_or_else(|| refused(StatusCode::UNAUTHORIZED, denied))?;
             Entrance::Gst(identity, way)
         };

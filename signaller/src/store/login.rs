@@ -8,7 +8,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use signaller_core::{Account, AccountName, Kind, NameError};
+use signaller_core::{Account, AccountName, CredentialId, Kind, NameError};
 
 use super::Store;
 use super::accounts::{AccountError, insert};
@@ -18,6 +18,7 @@ use super::record::{Action, Actor, Event, write_event};
 use super::secret::Purpose;
 use super::throttle::{Throttle, Wait};
 use super::words::kind;
+use crate::place::Place;
 
 /// An account for each visitor of an open registration is too much at some point.
 const MAX_ACCOUNTS: i64 = 1000;
@@ -119,14 +120,11 @@ impl Store {
         from: IpAddr,
     ) -> Result<(AccountName, Kind), LoginError> {
         let name = AccountName::parse(name).ok();
-        let attempt = self.throttle().begin(Instant::now(), name.as_ref(), from)?;
-        let checked = self.check(name.as_ref(), password).await;
-        let (kind, is_right) = checked.inspect_err(|_| self.throttle().forgive(&attempt))?;
+        let (kind, is_right) = self.attempt(name.as_ref(), password, from).await?;
         // What somebody typed where a name belongs may be a password: only real names are kept.
         let known = name.clone().filter(|_| kind.is_some());
         match (name, kind) {
             (Some(name), Some(kind)) if is_right => {
-                self.throttle().succeeded(attempt);
                 let who = Actor::Account { name: name.clone(), remote: Some(from) };
                 self.audit(Event::new(&who, Action::Login));
                 Ok((name, kind))
@@ -141,6 +139,52 @@ impl Store {
                 Err(LoginError::Wrong)
             }
         }
+    }
+
+    /// Whether that is the password of an account that is logged in already; tried as at a login.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub(crate) async fn is_password(
+        &self,
+        of: &AccountName,
+        password: SecretString,
+        from: IpAddr,
+    ) -> Result<bool, LoginError> {
+        let (_, is_right) = self.attempt(Some(of), password, from).await?;
+        if !is_right {
+            let who = Actor::Account { name: of.clone(), remote: Some(from) };
+            self.audit(Event::new(&who, Action::SetPassword).of(of).refused());
+        }
+        Ok(is_right)
+    }
+
+    /// Somebody comes in with a token that is good.
+    pub(crate) fn token_login(&self, account: &AccountName, token: CredentialId, from: IpAddr) {
+        let who = Actor::Account { name: account.clone(), remote: Some(from) };
+        let event = Event::new(&who, Action::ShowToken).of(account);
+        self.audit(event.with(&token.0.to_string()));
+    }
+
+    /// Somebody shows a token that is not good, or no longer. All of one network are one.
+    pub(crate) fn token_refused(&self, from: IpAddr) {
+        let who = Actor::Guest { remote: Some(Place::of(from).address()) };
+        self.audit(Event::new(&who, Action::ShowToken).refused());
+    }
+
+    async fn attempt(
+        &self,
+        name: Option<&AccountName>,
+        password: SecretString,
+        from: IpAddr,
+    ) -> Result<(Option<Kind>, bool), LoginError> {
+        let attempt = self.throttle().begin(Instant::now(), name, from)?;
+        let checked = self.check(name, password).await;
+        let (kind, is_right) = checked.inspect_err(|_| self.throttle().forgive(&attempt))?;
+        if kind.is_some() && is_right {
+            self.throttle().succeeded(attempt);
+        }
+        Ok((kind, is_right))
     }
 
     /// What the account is, if there is one, and whether that is its password.

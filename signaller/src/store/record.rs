@@ -71,6 +71,8 @@ pub(crate) enum Action {
     SetRight,
     CreateToken,
     RevokeToken,
+    /// Somebody came in with a token, or wanted to.
+    ShowToken,
     CreateInvite,
     /// Somebody's connection was closed.
     Cut,
@@ -132,7 +134,7 @@ impl Event {
 
     /// Whether it can be had again and again for nothing, so that once in a while says enough.
     pub(super) fn is_cheap(&self) -> bool {
-        self.outcome == Outcome::Refused || self.action == Action::Watch
+        self.outcome == Outcome::Refused || matches!(self.action, Action::Watch | Action::ShowToken)
     }
 
     /// It was not done.
@@ -476,6 +478,7 @@ impl Action {
             Self::SetRight => "rights set",
             Self::CreateToken => "token create",
             Self::RevokeToken => "token revoke",
+            Self::ShowToken => "token login",
             Self::CreateInvite => "invite create",
             Self::Cut => "cut",
         }

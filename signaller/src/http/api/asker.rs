@@ -94,7 +94,7 @@ impl FromRequestParts<Api> for Asker {
         if has_session && !parts.method.is_safe() && visit.page != Page::Allowed {
             return Err(Refused::foreign_page());
         }
-        let credential = api.gate.credential(&carrier).await?;
+        let credential = api.gate.credential(&carrier, visit.link.remote).await?;
         Ok(Self { credential, has_session, remote: visit.link.remote })
     }
 }

@@ -125,12 +125,9 @@ pub(super) async fn change_password(
     if asker.credential.kind == Kind::Device {
         return Err(Refused::new("badState", "a device has tokens and no password"));
     }
-    match api.gate.log_in(asker.name().as_str(), old, asker.remote()).await {
-        Err(NotAdmitted { code: "badLogin", .. }) => {
-            return Err(Refused::new("wrongPassword", "the old password is another one"));
-        }
-        login => login?,
-    };
+    if !api.gate.is_password(asker.name(), old, asker.remote()).await? {
+        return Err(Refused::new("wrongPassword", "the old password is another one"));
+    }
     let keep = Some(asker.credential.id);
     api.store.set_password(asker.name(), new, keep, &asker.actor()).await?;
     Ok(StatusCode::NO_CONTENT)

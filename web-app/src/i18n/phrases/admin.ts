@@ -161,6 +161,7 @@ export const actions = phrases({
   "account label": { en: "Change label", es: "Cambiar etiqueta", pt: "Mudar rótulo" },
   "rights set": { en: "Change rights", es: "Cambiar permisos", pt: "Mudar permissões" },
   "token create": { en: "Make token", es: "Crear token", pt: "Criar token" },
+  "token login": { en: "Log in by token", es: "Entrada con token", pt: "Entrada com token" },
   "token revoke": { en: "Revoke token", es: "Revocar token", pt: "Revogar token" },
   "invite create": { en: "Invite", es: "Invitar", pt: "Convidar" },
   cut: { en: "Cut", es: "Cortar", pt: "Cortar" },
