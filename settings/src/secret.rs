@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::Path;
 
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 
@@ -35,11 +36,14 @@ pub fn first_line(from: impl Read) -> io::Result<SecretString> {
 /// A terminal that does not show what is typed until this is dropped.
 ///
 /// rpassword alone hides it only after it has asked, which shows what somebody quick, or a program,
-/// types at once.
+/// types at once. And its Ctrl-C ends the program while nothing is shown: here the terminal is put back
+/// first. To be dropped by the thread that opened it.
 #[derive(Debug)]
 pub struct Prompt {
     tty: File,
     before: Termios,
+    /// The signals that this thread did not take before.
+    mask: SigSet,
 }
 
 impl Prompt {
@@ -54,9 +58,12 @@ impl Prompt {
         let tty = File::options().read(true).write(true).open("/dev/tty")?;
         let before = tcgetattr(&tty)?;
         let mut hidden = before.clone();
-        hidden.local_flags.remove(LocalFlags::ECHO);
-        tcsetattr(&tty, SetArg::TCSANOW, &hidden)?;
-        Ok(Some(Self { tty, before }))
+        hidden.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
+        let interrupt = SigSet::from_iter([Signal::SIGINT]);
+        let mask = interrupt.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let prompt = Self { tty, before, mask };
+        tcsetattr(&prompt.tty, SetArg::TCSANOW, &hidden)?;
+        Ok(Some(prompt))
     }
 
     /// Asks with these words.
@@ -71,6 +78,7 @@ impl Prompt {
 impl Drop for Prompt {
     fn drop(&mut self) {
         let _ = tcsetattr(&self.tty, SetArg::TCSANOW, &self.before); // the terminal is gone
+        let _ = self.mask.thread_set_mask(); // never refused; a Ctrl-C of before counts now
     }
 }
 

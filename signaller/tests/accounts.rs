@@ -266,8 +266,12 @@ struct Terminal {
 
 impl Terminal {
     fn start(house: &House, line: &str) -> Self {
+        Self::start_with(house, &format!("{PROGRAM} {line}"))
+    }
+
+    fn start_with(house: &House, words: &str) -> Self {
         let child = Command::new("script")
-            .args(["-qefc", &format!("{PROGRAM} {line}"), "/dev/null"])
+            .args(["-qefc", words, "/dev/null"])
             .env("INTERCOM_CONFIG", "/dev/null")
             .env("INTERCOM_DATA_DIR", house.dir())
             .stdin(Stdio::piped())
@@ -279,6 +283,10 @@ impl Terminal {
 
     /// Waits for words, and types after them.
     fn answer(&mut self, words: &str, line: &str) {
+        self.type_after(words, &format!("{line}\n"));
+    }
+
+    fn type_after(&mut self, words: &str, keys: &str) {
         let stdout = self.child.stdout.as_mut().unwrap();
         let mut byte = [0];
         while !self.shown.ends_with(words) {
@@ -286,7 +294,7 @@ impl Terminal {
             self.shown.push(char::from(byte[0]));
         }
         let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
+        stdin.write_all(keys.as_bytes()).unwrap();
         stdin.flush().unwrap();
     }
 
@@ -315,6 +323,26 @@ fn a_terminal_asks_twice_and_shows_nothing() {
         shown.contains("error: the two passwords are not the same; nothing was changed"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_terminal_shows_again_what_is_typed_after_ctrl_c() {
+    let house = House::new();
+    for questions in [&["Password: "][..], &["Password: ", "The same again: "]] {
+        // A shell lives on, as the one of whoever typed it does.
+        let words = format!("trap : INT; {PROGRAM} account add ann; echo code=$?; stty -a");
+        let mut terminal = Terminal::start_with(&house, &words);
+        let (last, before) = questions.split_last().unwrap();
+        for question in before {
+            terminal.answer(question, "typed blindly");
+        }
+        terminal.type_after(last, "typed\x03");
+        let (_, shown) = terminal.end();
+        assert!(shown.contains("code=130"), "{shown}");
+        let modes: Vec<_> = shown.split_whitespace().collect();
+        assert!(modes.contains(&"echo") && modes.contains(&"isig"), "{shown}");
+    }
+    assert!(house.names().is_empty());
 }
 
 #[test]
