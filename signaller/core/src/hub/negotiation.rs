@@ -28,26 +28,17 @@ impl Hub {
         let Some((other, to)) = self.peers.find(peer) else {
             return Err(Refusal::NoSuchPeer(peer.clone()));
         };
-        let joint = match to.status.is(Role::Producer) {
-            true => self.call_carried_by(to, from),
-            false => self.call_carried_by(from, to),
-        };
+        let is_producer = to.status.is(Role::Producer);
+        let ends = [(other, to), (asker, from)];
+        let [(producer, sends), (consumer, receives)] =
+            if is_producer { ends } else { [ends[1], ends[0]] };
+        let joint = self.call_carried_by(sends, receives);
         if joint.is_none() && !self.sees(asker, to.account()) {
             return Err(Refusal::NoSuchPeer(peer.clone()));
         }
-        let (producer, consumer) = if to.status.is(Role::Producer) {
-            (other, asker)
-        } else if to.status.is(Role::Consumer) {
-            may_produce(from)?;
-            (asker, other)
-        } else {
-            return Err(Refusal::NoMedia {
-                from: from.id.clone(),
-                from_roles: from.status.roles.clone(),
-                to: to.id.clone(),
-                to_roles: to.status.roles.clone(),
-            });
-        };
+        if !is_producer {
+            may_send_to(from, to)?;
+        }
         if other == asker {
             return Err(Refusal::OnlyOneEnd(peer.clone()));
         }
@@ -250,4 +241,17 @@ impl Hub {
         }
         Some(session)
     }
+}
+
+/// Without being asked: who consumes takes what comes.
+fn may_send_to(from: &Peer, to: &Peer) -> Result<(), Refusal> {
+    if to.status.is(Role::Consumer) {
+        return may_produce(from);
+    }
+    Err(Refusal::NoMedia {
+        from: from.id.clone(),
+        from_roles: from.status.roles.clone(),
+        to: to.id.clone(),
+        to_roles: to.status.roles.clone(),
+    })
 }
