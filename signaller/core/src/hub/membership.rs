@@ -140,7 +140,8 @@ impl Hub {
             }
             _ => EndReason::Disconnected,
         };
-        if reason != CloseReason::TooSlow {
+        // Whoever logs out knows, and whoever does not read would not hear it.
+        if !matches!(reason, CloseReason::LoggedOut | CloseReason::TooSlow) {
             self.tell_end_of_call(conn, end);
         }
         self.refuse(conn, reason);
