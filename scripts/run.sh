@@ -3,6 +3,7 @@
 # account for you and one for the door.
 #
 #   CAMERA=v4l2:/dev/video0 MIC=alsa:default   what to send instead of the test picture and tone
+#   SPEAKER=alsa:default                       where to play whoever rings the door instead of nowhere
 #   PORT=8443                                  where to listen
 #   LOCAL=1                                    on loopback only, where programs need no login
 set -euo pipefail
@@ -83,7 +84,7 @@ address=${line#listening on }
 port=${address##*:}
 make_door
 start "$bin/intercom-producer" --server "wss://localhost:$port" --ca "$data/pki/ca.pem" --token-file "$token" \
-    --name door --video "${CAMERA:-test:ball}" --audio "${MIC:-test}"
+    --name door --video "${CAMERA:-test:ball}" --audio "${MIC:-test}" --answer auto --speaker "${SPEAKER:-none}"
 
 cat <<EOF
 
