@@ -49,6 +49,7 @@ export class Intercom {
         for (const watch of this.#watches.values()) watch.producersChanged(producers);
       },
       accountsChanged: (accounts) => this.#dispatch({ type: "accountsChanged", accounts }),
+      resumed: () => this.#phone.resumed(),
       called: (notice) => this.#phone.heard(notice),
       callStands: (view) => this.#phone.stands(view),
       sessionRequested: (...request) => this.#share.admit(...request),
