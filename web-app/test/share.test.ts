@@ -11,7 +11,10 @@ describe("what this browser sends", () => {
     Connection.made.length = 0;
   });
 
-  afterEach(() => vi.unstubAllGlobals());
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
 
   it("says its name on air, and in a call only that it is one", async () => {
     const world = new World();
@@ -51,6 +54,25 @@ describe("what this browser sends", () => {
     expect(world.viewers).toBe(2);
   });
 
+  it("ends for whoever is not reached within 12 s, and then for nobody else", async () => {
+    vi.useFakeTimers();
+    const world = new World();
+    await world.produce([new Track("video")], null);
+    for (const session of ["s", "t"]) world.share.admit("viewer", session, null, null);
+    const [lost, found] = Connection.made;
+    await vi.advanceTimersByTimeAsync(11_900);
+    expect(world.viewers).toBe(2);
+    found?.become("connected");
+    await vi.advanceTimersByTimeAsync(200);
+    expect([lost?.isClosed, found?.isClosed, world.viewers]).toEqual([true, false, 1]);
+    expect(world.said).toEqual([{ type: "endSession", sessionId: "s" }]);
+    found?.become("disconnected");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(found?.isClosed).toBe(false);
+    await world.produce(null, null);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("ends for those to whom it no longer goes", async () => {
     const world = new World();
     const [camera, own] = [new Track("video"), new Track("video")];
@@ -73,13 +95,17 @@ function sent(): (object | null)[][] {
 class World {
   announced: Meta | null = null;
   viewers = 0;
+  readonly said: object[] = [];
   readonly share: Share;
 
   constructor() {
     const signalling = {
       webrtcConfig: {},
       announce: (meta: Meta | null) => void (this.announced = meta),
-      send: () => true,
+      send: (message: { type: string }) => {
+        if (message.type !== "peer") this.said.push(message);
+        return true;
+      },
       forget: () => undefined,
     };
     this.share = new Share(signalling as unknown as Signalling, {
@@ -133,6 +159,11 @@ class Connection extends EventTarget {
   constructor() {
     super();
     Connection.made.push(this);
+  }
+
+  become(state: string): void {
+    this.iceConnectionState = state;
+    this.dispatchEvent(new Event("iceconnectionstatechange"));
   }
 
   addTransceiver(track: Track): object {

@@ -33,6 +33,8 @@ export interface ShareEvents {
 }
 
 const MEASURE_MS = 1_000;
+/** Until there is a way to a viewer; one that watches gives up after the same time. */
+const NEGOTIATION_DEADLINE_MS = 12_000;
 
 const NOTHING: Production = { air: null, call: null, codec: "VP8" };
 
@@ -96,7 +98,7 @@ export class Share {
   }
 }
 
-/** The library's client session, with codec preferences and an end when the connection fails. */
+/** The library's client session, with codec preferences, and an end when there is no connection. */
 class Viewer extends WebRTCSession implements SessionEnd {
   /** The call that it is part of. */
   readonly callId: string | null;
@@ -168,6 +170,11 @@ class Viewer extends WebRTCSession implements SessionEnd {
       const { sessionId } = this;
       this._comChannel?.send({ type: "peer", sessionId, ice: candidate.toJSON() });
     });
+    const late = setTimeout(() => this.close(), NEGOTIATION_DEADLINE_MS);
+    this.addEventListener("closed", () => clearTimeout(late));
+    connection.addEventListener("iceconnectionstatechange", () => {
+      if (isThrough(connection)) clearTimeout(late);
+    });
     connection.addEventListener("connectionstatechange", () => {
       if (hungUp(connection) || connection.connectionState === "failed") this.close();
     });
@@ -209,6 +216,11 @@ function addTrack(
   const preferences =
     track.kind === "video" ? videoPreferences(available, codec) : audioPreferences(available);
   transceiver.setCodecPreferences(preferences);
+}
+
+/** `completed` may come without `connected`. */
+function isThrough({ iceConnectionState }: RTCPeerConnection): boolean {
+  return iceConnectionState === "connected" || iceConnectionState === "completed";
 }
 
 function hungUp(connection: RTCPeerConnection): boolean {
