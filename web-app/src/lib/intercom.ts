@@ -35,6 +35,8 @@ export class Intercom {
   readonly #share: Share;
   readonly #phone: Phone;
   #air: OnAir | null = null;
+  /** What was heard of it last. */
+  #socket: SocketState | null = null;
 
   constructor(url: string, listener: Listener) {
     this.#listener = listener;
@@ -230,7 +232,10 @@ export class Intercom {
 
   /** Without a login there is no WebSocket: then it is time to see whether there still is one. */
   async #socketChanged(socket: SocketState): Promise<void> {
+    this.#socket = socket;
     if (socket.phase === "refused" && socket.refusal.status === 401) await this.#login.look();
+    // The answer may have been slow, and the socket something else since.
+    if (socket !== this.#socket) return;
     if (isIn(this.#state)) this.#dispatch({ type: "socketChanged", socket });
     if (socket.phase === "cut") this.#endAll();
   }
