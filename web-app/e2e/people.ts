@@ -1,7 +1,7 @@
 // People at the page, each in a browser context of their own: what they do, see and hear in a call.
 
 import type { Browser, Page } from "playwright-core";
-import { openPage, type House, type Trace } from "./harness.ts";
+import { openPage, sound, type House, type Trace } from "./harness.ts";
 
 export const PASSWORD = "correct horse battery";
 
@@ -97,7 +97,7 @@ export class Person {
       (live) => document.querySelector<HTMLVideoElement>(live)?.srcObject,
       LIVE,
     );
-    return this.page.evaluate(listen);
+    return sound(this.page);
   }
 
   /** How many times the other side's picture is as wide as it is high. */
@@ -194,28 +194,4 @@ async function watchMotion(frames: number): Promise<void> {
     const moved = data.filter((value, index) => Math.abs(value - (before[index] ?? 0)) > 16).length;
     if (moved > 8 || seen > 0) seen += 1;
   }
-}
-
-/** Runs in the page. */
-async function listen(): Promise<number> {
-  const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
-  if (!(video?.srcObject instanceof MediaStream)) throw new Error("nobody is heard");
-  const context = new AudioContext();
-  await context.resume();
-  const analyser = context.createAnalyser();
-  context.createMediaStreamSource(video.srcObject).connect(analyser);
-  const samples = new Float32Array(analyser.fftSize);
-  return new Promise<number>((resolve) => {
-    const look = (): void => {
-      analyser.getFloatTimeDomainData(samples);
-      const peak = Math.max(...samples.map(Math.abs));
-      if (peak <= 0.01) {
-        requestAnimationFrame(look);
-        return;
-      }
-      void context.close();
-      resolve(peak);
-    };
-    look();
-  });
 }
