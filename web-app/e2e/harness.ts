@@ -14,7 +14,8 @@ const run = promisify(execFile);
 
 const BIN_DIR = resolve(process.env["INTERCOM_BIN_DIR"] ?? "../target/debug");
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const PATIENCE_MS = 60_000;
+/** How long anything may take. */
+export const PATIENCE_MS = 60_000;
 
 const CHROMIUM_FLAGS = [
   "--no-sandbox",
