@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { connections, House, PERMIT } from "./harness.ts";
 import { Line } from "./line.ts";
 import { PASSWORD, Person } from "./people.ts";
-import { peak } from "./wav.ts";
+import { toneShare } from "./wav.ts";
 
 /** Several calls at once on a small machine. */
 const SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=10,display-media-type=browser";
@@ -89,6 +89,73 @@ test.concurrent("who closes the tab has hung up", async () => {
   await kim.sees("Call ended");
 });
 
+test.concurrent("whose tab crashes is waited for, and then the call is over", async () => {
+  await using pair = await two("rod", "sue");
+  const [rod, sue] = pair.people;
+  await talk(rod, sue);
+  await rod.crash();
+  await sue.sees("Unstable");
+  // Nobody hung up: rod could have come back.
+  await sue.sees("rod lost the connection");
+  await sue.press("Back");
+  await sue.page.getByRole("button", { name: "Call rod" }).waitFor({ state: "detached" });
+  await using again = await Person.at(browser, house.url, "rod");
+  await talk(sue, again);
+});
+
+test.concurrent("who calls somebody who is busy by now is told so", async () => {
+  await using line = await Line.to(house.port);
+  await using pair = await two("tom", "uma");
+  const [tom, uma] = pair.people;
+  await house.manage("account add val", `${PASSWORD}\n`);
+  await using val = await Person.at(browser, line.url, "val");
+  const button = val.page.getByRole("button", { name: "Call tom", exact: true });
+  await button.waitFor();
+  // So that she does not see it in her list.
+  line.cut();
+  await tom.call("uma");
+  await uma.rungBy("tom");
+  await button.click();
+  line.mend();
+  await val.sees("tom could not be called");
+  await val.sees("The line is busy.");
+  await uma.press("Accept");
+  await Promise.all([tom, uma].map(async (one) => one.seesMotion()));
+});
+
+test.concurrent("two tabs of one account ring, and one of them answers", async () => {
+  await using pair = await two("wes", "xia");
+  const [wes, xia] = pair.people;
+  const other = await xia.tab();
+  await wes.call("xia");
+  await Promise.all([xia, other].map(async (one) => one.rungBy("wes")));
+  await other.press("Accept");
+  await Promise.all([wes, other].map(async (one) => one.seesMotion()));
+  await xia.page.getByRole("heading", { name: "wes is calling" }).waitFor({ state: "detached" });
+  expect(await xia.page.getByText("Missed call").count()).toBe(0);
+  expect(await xia.page.locator("video[aria-label^='Live']").count()).toBe(0);
+  await other.press("Hang up");
+  await Promise.all([wes, other].map(async (one) => one.sees("Call ended")));
+});
+
+test.concurrent("an admin cuts somebody in a call, which ends for both", async () => {
+  await using pair = await two("yan", "zoe");
+  const [yan, zoe] = pair.people;
+  await house.manage("account add root --kind admin", `${PASSWORD}\n`);
+  await using root = await Person.at(browser, house.url, "root");
+  await talk(yan, zoe);
+  await root.page.getByRole("link", { name: "Admin" }).click();
+  await root.press("Connected");
+  await root.page.getByRole("button", { name: "Cut yan", exact: true }).first().click();
+  await yan.page.getByRole("alert").getByText("An admin closed your connection").waitFor();
+  expect(await yan.page.getByRole("button", { name: "Hang up" }).count()).toBe(0);
+  await zoe.page.getByRole("button", { name: "Call again" }).waitFor();
+  await yan.press("Try now");
+  await zoe.press("Back");
+  await zoe.call("yan");
+  await yan.rungBy("zoe");
+});
+
 test.concurrent(
   "what is muted and switched off is seen at the other end, and a screen instead",
   async () => {
@@ -115,13 +182,16 @@ test.concurrent(
 
 test.concurrent("a person and a device see and hear each other", async () => {
   await using ned = await Person.of(house, browser, "ned");
+  await ned.hum(440);
   const file = join(house.dir, "door.wav");
   const door = await house.phone("door", file);
   await ned.call("door");
   await ned.seesMotion();
   expect(await ned.hears()).toBeGreaterThan(0.01);
   await door.line(/^in call with ned$/);
-  while ((await peak(file)) < 0.01) await ned.seesMotion();
+  // The tone, and not only a noise: its neighbour is not there.
+  while ((await toneShare(file, 440)) < 0.5) await ned.seesMotion();
+  expect(await toneShare(file, 660)).toBeLessThan(0.1);
   await ned.press("Hang up");
   await door.line(/^call ended: hangup$/);
 });
@@ -145,6 +215,27 @@ test.concurrent("a call outlives its signaller, which is killed and comes back",
   }
   await bob.press("Hang up");
   await Promise.all([ann, bob].map(async (one) => one.sees("Call ended")));
+});
+
+test.concurrent("who hangs up while there is no server is out of the call for good", async () => {
+  await using own = await House.open("deny");
+  const at = await own.browser(PERMIT, SLOW_CAMERA);
+  const [ann, bob] = await Promise.all([Person.of(own, at, "ann"), Person.of(own, at, "bob")]);
+  await talk(ann, bob);
+  await own.killSignaller();
+  await ann.sees("The server is away");
+  await ann.press("Hang up");
+  await ann.sees("Call ended");
+  await ann.press("Back");
+  await own.startSignaller("deny");
+  await bob.page.getByRole("button", { name: "Call again" }).waitFor();
+  await bob.press("Back");
+  // Both are there to be called, and in no call: neither sees a ghost of it.
+  await ann.page.getByRole("button", { name: "Call bob" }).waitFor();
+  await bob.page.getByRole("button", { name: "Call ann" }).waitFor();
+  for (const { page } of [ann, bob])
+    expect(await page.getByRole("button", { name: "Hang up" }).count()).toBe(0);
+  await talk(bob, ann);
 });
 
 /**

@@ -14,7 +14,8 @@ const run = promisify(execFile);
 
 const BIN_DIR = resolve(process.env["INTERCOM_BIN_DIR"] ?? "../target/debug");
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-const PATIENCE_MS = 60_000;
+/** How long anything may take. */
+export const PATIENCE_MS = 60_000;
 
 const CHROMIUM_FLAGS = [
   "--no-sandbox",
@@ -268,11 +269,11 @@ export async function frames(page: Page, count: number, size?: [number, number])
   );
 }
 
-/** Waits until the watched sound is louder than a whisper; its peak, 0 to 1. */
+/** Waits until what is watched, or the other side, is louder than a whisper; its peak, 0 to 1. */
 export async function sound(page: Page): Promise<number> {
   return page.evaluate(async () => {
     const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
-    if (!(video?.srcObject instanceof MediaStream)) throw new Error("nothing is watched");
+    if (!(video?.srcObject instanceof MediaStream)) throw new Error("nothing is heard");
     const context = new AudioContext();
     await context.resume();
     const analyser = context.createAnalyser();
@@ -282,8 +283,12 @@ export async function sound(page: Page): Promise<number> {
       const look = (): void => {
         analyser.getFloatTimeDomainData(samples);
         const peak = Math.max(...samples.map(Math.abs));
-        if (peak > 0.01) resolve(peak);
-        else requestAnimationFrame(look);
+        if (peak <= 0.01) {
+          requestAnimationFrame(look);
+          return;
+        }
+        void context.close();
+        resolve(peak);
       };
       look();
     });

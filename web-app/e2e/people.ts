@@ -1,7 +1,7 @@
 // People at the page, each in a browser context of their own: what they do, see and hear in a call.
 
 import type { Browser, Page } from "playwright-core";
-import { openPage, type House, type Trace } from "./harness.ts";
+import { openPage, PATIENCE_MS, sound, type House, type Trace } from "./harness.ts";
 
 export const PASSWORD = "correct horse battery";
 
@@ -38,6 +38,29 @@ export class Person {
     await person.press("Make an account");
     await person.logIn();
     return person;
+  }
+
+  /** One more tab of the same browser, which is logged in. */
+  async tab(): Promise<Person> {
+    const page = await this.page.context().newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    await page.goto(this.page.url());
+    await page.getByText("Connected", { exact: true }).waitFor();
+    return new Person(this.name, page, this.trace);
+  }
+
+  /** The process of the page is gone at once, and can say nothing. */
+  async crash(): Promise<void> {
+    const session = await this.page.context().newCDPSession(this.page);
+    const crashed = this.page.waitForEvent("crash");
+    // Nobody is left to answer it.
+    session.send("Page.crash").catch(() => undefined);
+    await crashed;
+  }
+
+  /** From the next call on, the microphone hears this tone (Hz) and nothing else. */
+  async hum(frequency: number): Promise<void> {
+    await this.page.evaluate(humInto, frequency);
   }
 
   /** Leaves the page; whatever is going on there ends. */
@@ -97,7 +120,7 @@ export class Person {
       (live) => document.querySelector<HTMLVideoElement>(live)?.srcObject,
       LIVE,
     );
-    return this.page.evaluate(listen);
+    return sound(this.page);
   }
 
   /** How many times the other side's picture is as wide as it is high. */
@@ -150,6 +173,27 @@ function hasShape({ ratio, isIt }: { ratio: number; isIt: boolean }): boolean {
   return Math.abs(video.videoWidth / video.videoHeight - ratio) < 0.02 === isIt;
 }
 
+/** Runs in the page. A browser's noise suppression takes a steady tone away: it comes after that. */
+function humInto(frequency: number): void {
+  const { mediaDevices } = navigator;
+  const open = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = async (constraints) => {
+    const stream = await open(constraints);
+    const context = new AudioContext();
+    await context.resume();
+    const tone = new OscillatorNode(context, { frequency });
+    const ear = context.createMediaStreamDestination();
+    tone.connect(new GainNode(context, { gain: 0.5 })).connect(ear);
+    tone.start();
+    for (const track of stream.getAudioTracks()) {
+      stream.removeTrack(track);
+      track.stop();
+    }
+    for (const track of ear.stream.getAudioTracks()) stream.addTrack(track);
+    return stream;
+  };
+}
+
 /** Runs in the page. */
 function measureGaps(): void {
   const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
@@ -194,28 +238,4 @@ async function watchMotion(frames: number): Promise<void> {
     const moved = data.filter((value, index) => Math.abs(value - (before[index] ?? 0)) > 16).length;
     if (moved > 8 || seen > 0) seen += 1;
   }
-}
-
-/** Runs in the page. */
-async function listen(): Promise<number> {
-  const video = document.querySelector<HTMLVideoElement>("video[aria-label^='Live']");
-  if (!(video?.srcObject instanceof MediaStream)) throw new Error("nobody is heard");
-  const context = new AudioContext();
-  await context.resume();
-  const analyser = context.createAnalyser();
-  context.createMediaStreamSource(video.srcObject).connect(analyser);
-  const samples = new Float32Array(analyser.fftSize);
-  return new Promise<number>((resolve) => {
-    const look = (): void => {
-      analyser.getFloatTimeDomainData(samples);
-      const peak = Math.max(...samples.map(Math.abs));
-      if (peak <= 0.01) {
-        requestAnimationFrame(look);
-        return;
-      }
-      void context.close();
-      resolve(peak);
-    };
-    look();
-  });
 }

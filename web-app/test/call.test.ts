@@ -1,6 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { idle, nothing, reduceCall, type CallEvent, type CallState } from "../src/lib/call.ts";
+import {
+  idle,
+  nothing,
+  reduceCall,
+  remembered,
+  type CallEvent,
+  type CallState,
+} from "../src/lib/call.ts";
 import type { CallNotice, CallRequest, CallView } from "../src/lib/extension.ts";
 import { parseServerMessage, type ServerMessage } from "../src/lib/messages.ts";
 
@@ -11,7 +18,7 @@ const stream = {} as MediaStream;
 describe("a call", () => {
   it("is placed, rings, is accepted, plays and is hung up", () => {
     const caller = new Caller();
-    caller.does({ type: "placed", to: "door", media: both });
+    caller.does({ type: "placed", to: "door", media: both, free: true });
     expect(caller.said()).toEqual([{ type: "offerCall", to: "door", media: both }]);
     caller.hears({ type: "callRinging", callId: "c", to: "door" }, 10);
     expect(caller.call).toMatchObject({ phase: "ringingOut", callId: "c", since: 10 });
@@ -62,7 +69,7 @@ describe("a call", () => {
     expect(callee.call).toMatchObject({ phase: "ended", end: { reason: "noAnswer" } });
     expect(callee.said()).toEqual([]);
     const caller = new Caller();
-    caller.does({ type: "placed", to: "door", media: both });
+    caller.does({ type: "placed", to: "door", media: both, free: true });
     caller.hears({ type: "callRinging", callId: "c", to: "door" });
     caller.said();
     caller.does({ type: "rangOut" });
@@ -78,7 +85,7 @@ describe("a call", () => {
 
   it("is refused in the server's words when there is none", () => {
     const caller = new Caller();
-    caller.does({ type: "placed", to: "door", media: both });
+    caller.does({ type: "placed", to: "door", media: both, free: true });
     caller.does({ type: "offerRefused", code: "busy", details: "door is in a call" });
     const end = { kind: "refused", code: "busy", details: "door is in a call" };
     expect(caller.call).toMatchObject({ phase: "ended", callId: null, end });
@@ -87,7 +94,7 @@ describe("a call", () => {
 
   it("given up before it rings is ended as soon as it does", () => {
     const caller = new Caller();
-    caller.does({ type: "placed", to: "door", media: both });
+    caller.does({ type: "placed", to: "door", media: both, free: true });
     caller.does({ type: "hungUp", reason: "hangup", now: 0 });
     expect(caller.said()).toHaveLength(1);
     caller.hears({ type: "callRinging", callId: "c", to: "door" });
@@ -95,9 +102,58 @@ describe("a call", () => {
     expect(caller.call).toMatchObject({ phase: "ended", end: { reason: "cancelled" } });
   });
 
+  it("waits for the one before, which was given up before it rang", () => {
+    const gaveUp = (): Caller => {
+      const caller = new Caller();
+      caller.does({ type: "placed", to: "door", media: both, free: true });
+      caller.does({ type: "hungUp", reason: "hangup", now: 0 });
+      caller.does({ type: "placed", to: "gate", media: sound, free: false });
+      expect(caller.said()).toEqual([{ type: "offerCall", to: "door", media: both }]);
+      return caller;
+    };
+    const offer = { type: "offerCall", to: "gate", media: sound };
+    const rang = gaveUp();
+    rang.hears({ type: "callRinging", callId: "c", to: "door" });
+    const end = { type: "endCall", callId: "c", reason: "hangup" };
+    expect(rang.said()).toEqual([end, offer]);
+    rang.hears({ type: "callEnded", callId: "c", reason: "cancelled" });
+    rang.hears({ type: "callRinging", callId: "d", to: "gate" });
+    expect(rang.call).toMatchObject({ phase: "ringingOut", callId: "d", with: "gate" });
+    const refused = gaveUp();
+    refused.does({ type: "offerRefused", code: "busy", details: "" });
+    expect(refused.said()).toEqual([offer]);
+    refused.does({ type: "offerRefused", code: "busy", details: "" });
+    expect(refused.call).toMatchObject({ phase: "ended", with: "gate", end: { code: "busy" } });
+    const twice = gaveUp();
+    twice.does({ type: "hungUp", reason: "hangup", now: 0 });
+    twice.hears({ type: "callRinging", callId: "c", to: "door" });
+    expect(twice.said()).toEqual([end]);
+    expect(twice.call).toMatchObject({ phase: "ended", with: "gate" });
+  });
+
+  it("waits for the server, and rings nowhere when it is given up meanwhile", () => {
+    const caller = new Caller();
+    caller.does({ type: "placed", to: "door", media: both, free: false });
+    expect(caller.call).toMatchObject({ phase: "ringingOut", callId: null });
+    expect(caller.said()).toEqual([]);
+    caller.does({ type: "lineFree" });
+    caller.does({ type: "lineFree" });
+    expect(caller.said()).toEqual([{ type: "offerCall", to: "door", media: both }]);
+    const other = new Caller();
+    other.does({ type: "placed", to: "door", media: both, free: false });
+    other.does({ type: "hungUp", reason: "hangup", now: 0 });
+    other.does({ type: "lineFree" });
+    expect(other.said()).toEqual([]);
+    expect(other.call).toMatchObject({ phase: "ended", end: { reason: "cancelled" } });
+    const lost = new Caller();
+    lost.does({ type: "placed", to: "door", media: both, free: false });
+    lost.does({ type: "rangOut" });
+    expect(lost.call).toMatchObject({ end: { kind: "refused", code: "disconnected" } });
+  });
+
   it("cannot be placed while there is one", () => {
     const callee = new Caller().rung();
-    callee.does({ type: "placed", to: "gate", media: both });
+    callee.does({ type: "placed", to: "gate", media: both, free: true });
     expect(callee.call).toMatchObject({ phase: "ringingIn", with: "door" });
     expect(callee.said()).toEqual([]);
   });
@@ -120,7 +176,7 @@ describe("a call", () => {
 
   it("waits for nothing where the other side sends nothing", () => {
     const caller = new Caller();
-    caller.does({ type: "placed", to: "door", media: both });
+    caller.does({ type: "placed", to: "door", media: both, free: true });
     caller.hears({ type: "callRinging", callId: "c", to: "door" });
     const media = { audio: false, video: false };
     caller.hears({ type: "callAccepted", callId: "c", from: "door", media });
@@ -183,7 +239,7 @@ describe("after a new beginning", () => {
 
   it("a call that was offered is found ringing, and one that was answered is answered again", () => {
     const caller = new Caller();
-    caller.does({ type: "placed", to: "door", media: both });
+    caller.does({ type: "placed", to: "door", media: both, free: true });
     caller.does({ type: "stands", view: { ...view, stage: "ringing" }, now: 5 });
     expect(caller.call).toMatchObject({ phase: "ringingOut", callId: "c", since: 5 });
     const callee = new Caller().rung();
@@ -197,18 +253,39 @@ describe("after a new beginning", () => {
 
   it("a call that was offered and is not there is over, and another one is what it is", () => {
     const lost = new Caller();
-    lost.does({ type: "placed", to: "gate", media: both });
+    lost.does({ type: "placed", to: "gate", media: both, free: true });
     lost.said();
     lost.does({ type: "stands", view: { ...view, stage: "ringing" }, now: 0 });
     expect(lost.call).toMatchObject({ phase: "ended", with: "gate", callId: null });
     expect(lost.said()).toEqual([{ type: "endCall", callId: "c", reason: "hangup" }]);
     const crossed = new Caller();
-    crossed.does({ type: "placed", to: "door", media: both });
+    crossed.does({ type: "placed", to: "door", media: both, free: true });
     crossed.said();
     const ringing = { ...view, outgoing: false, stage: "ringing" } as const;
     crossed.does({ type: "stands", view: ringing, now: 0 });
     expect(crossed.call).toMatchObject({ phase: "ringingIn", callId: "c", with: "door" });
     expect(crossed.said()).toEqual([]);
+  });
+
+  it("a call that waits is placed if there is room for it, and else the line is busy", () => {
+    const waiting = (): Caller => {
+      const caller = new Caller();
+      caller.does({ type: "placed", to: "gate", media: sound, free: false });
+      return caller;
+    };
+    const offer = { type: "offerCall", to: "gate", media: sound };
+    const free = waiting();
+    free.does({ type: "stands", view: null, now: 0 });
+    expect(free.said()).toEqual([offer]);
+    const before = waiting();
+    before.does({ type: "stands", view: { ...view, stage: "ringing" }, now: 0 });
+    expect(before.said()).toEqual([{ type: "endCall", callId: "c", reason: "hangup" }, offer]);
+    expect(before.call).toMatchObject({ phase: "ringingOut", with: "gate" });
+    const taken = waiting();
+    taken.does({ type: "stands", view: { ...view, stage: "elsewhere" }, now: 0 });
+    const end = { kind: "refused", code: "busy" };
+    expect(taken.call).toMatchObject({ phase: "ended", with: "gate", end });
+    expect(taken.said()).toEqual([]);
   });
 
   it("a call that rings is heard of, one that was refused is not, one elsewhere is over", () => {
@@ -223,6 +300,58 @@ describe("after a new beginning", () => {
     const other = new Caller().rung();
     other.does({ type: "stands", view: { ...view, stage: "elsewhere" }, now: 0 });
     expect(other.call).toMatchObject({ phase: "ended", end: { reason: "answeredElsewhere" } });
+  });
+});
+
+describe("a call that is over here", () => {
+  const end = { type: "endCall", callId: "c", reason: "hangup" };
+  const view = (stage: CallView["stage"], outgoing = false): CallView => {
+    const rest = { callId: "c", with: "door", media: both, peers: [], connected: true };
+    return { ...rest, stage, outgoing };
+  };
+
+  it.each(["ringing", "held"] as const)("and %s at the server is ended there, too", (stage) => {
+    const refused = new Caller().rung();
+    refused.does({ type: "rejected", reason: "rejected" });
+    refused.does({ type: "dismissed" });
+    refused.said();
+    refused.does({ type: "stands", view: view(stage), now: 0 });
+    expect([refused.call, refused.said()]).toEqual([idle, [end]]);
+  });
+
+  it("does not come back as the next one with the same account", () => {
+    const caller = new Caller().talking();
+    caller.does({ type: "hungUp", reason: "hangup", now: 0 });
+    caller.does({ type: "placed", to: "door", media: sound, free: true });
+    caller.said();
+    caller.does({ type: "stands", view: view("held", true), now: 0 });
+    expect(caller.call).toMatchObject({ phase: "ended", callId: null });
+    expect(caller.said()).toEqual([end]);
+    const waiting = new Caller().talking();
+    waiting.does({ type: "hungUp", reason: "hangup", now: 0 });
+    waiting.does({ type: "placed", to: "door", media: sound, free: false });
+    waiting.said();
+    waiting.does({ type: "stands", view: view("held", true), now: 0 });
+    expect(waiting.call).toMatchObject({ phase: "ringingOut", callId: null });
+    expect(waiting.said()).toEqual([end, { type: "offerCall", to: "door", media: sound }]);
+  });
+
+  it("goes on where another device of the account took it", () => {
+    const callee = new Caller().rung();
+    callee.hears({ type: "callEnded", callId: "c", reason: "answeredElsewhere" });
+    callee.does({ type: "dismissed" });
+    callee.does({ type: "stands", view: view("elsewhere"), now: 0 });
+    expect([callee.call, callee.said()]).toEqual([idle, []]);
+  });
+
+  it("is forgotten after many others", () => {
+    const caller = new Caller();
+    for (let count = 0; count < 100; count += 1) {
+      caller.hears({ type: "incomingCall", callId: `${count}`, from: "door", media: both });
+      caller.hears({ type: "callEnded", callId: `${count}`, reason: "cancelled" });
+    }
+    expect(caller.past).toHaveLength(32);
+    expect(caller.past.at(-1)).toBe("99");
   });
 });
 
@@ -312,12 +441,14 @@ interface Step {
 /** One end. */
 class Caller {
   call: CallState = idle;
+  past: readonly string[] = [];
   #said: CallRequest[] = [];
 
   does(event: CallEvent): void {
-    const { call, say } = reduceCall(this.call, event);
-    this.call = call;
-    this.#said.push(...say);
+    const step = reduceCall(this.call, event, this.past);
+    this.past = remembered(this.past, this.call, step);
+    this.call = step.call;
+    this.#said.push(...step.say);
   }
 
   hears(notice: CallNotice, now = 0): void {
@@ -335,7 +466,7 @@ class Caller {
   }
 
   talking(): this {
-    this.does({ type: "placed", to: "door", media: both });
+    this.does({ type: "placed", to: "door", media: both, free: true });
     this.hears({ type: "callRinging", callId: "c", to: "door" });
     this.hears({ type: "callAccepted", callId: "c", from: "door", media: both });
     this.#said = [];
@@ -376,7 +507,7 @@ class Caller {
     const media = fields["media"] as typeof both;
     switch (type) {
       case "offerCall":
-        return { type: "placed", to: String(fields["to"]), media };
+        return { type: "placed", to: String(fields["to"]), media, free: true };
       case "answerCall":
         return fields["accept"] === true
           ? { type: "answered", media }

@@ -1,50 +1,31 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Meta } from "../src/lib/messages.ts";
-import { Share, type Production } from "../src/lib/share.ts";
+import { Share } from "../src/lib/share.ts";
 import type { Signalling } from "../src/lib/signalling.ts";
 
-const AIR: Production = { air: { name: "tablet" }, call: null, codec: "VP8" };
-const CALL: Production = {
-  air: null,
-  call: { id: "c", video: true, audio: true },
-  codec: "VP8",
-};
-const NOTHING: Production = { air: null, call: null, codec: "VP8" };
-
 describe("what this browser sends", () => {
-  it("is clones of the tracks, paused as they are, and stopped without them", async () => {
-    const world = new World();
-    const [camera, microphone] = [new Track("video"), new Track("audio")];
-    await world.produce(AIR, camera, microphone);
-    expect([camera.clones.length, microphone.clones.length]).toEqual([1, 1]);
-    microphone.enabled = false;
-    await world.produce(AIR, camera, microphone);
-    expect(microphone.clones.map(({ enabled }) => enabled)).toEqual([false]);
-    expect(camera.clones.map(({ enabled }) => enabled)).toEqual([true]);
+  beforeEach(() => {
+    vi.stubGlobal("RTCPeerConnection", Connection);
+    vi.stubGlobal("RTCRtpSender", { getCapabilities: () => null });
+    vi.stubGlobal("MediaStream", class {});
+    Connection.made.length = 0;
+  });
 
-    world.share.release();
-    const clones = [...camera.clones, ...microphone.clones];
-    expect(clones.map(({ readyState }) => readyState)).toEqual(["ended", "ended"]);
-    expect([camera.readyState, microphone.readyState]).toEqual(["live", "live"]);
-    await world.produce(AIR, camera, microphone);
-    expect(camera.clones.at(-1)?.readyState).toBe("live");
-    await world.produce(NOTHING);
-    expect(camera.clones.every(({ readyState }) => readyState === "ended")).toBe(true);
-    expect(camera.readyState).toBe("live");
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
   });
 
   it("says its name on air, and in a call only that it is one", async () => {
     const world = new World();
-    await world.produce(AIR, new Track("video"));
-    expect(world.announced).toEqual({
-      name: "tablet",
-      kind: "browser",
-      video: true,
-      audio: false,
-    });
-    await world.produce(CALL, new Track("video"));
+    await world.produce([new Track("video")], null);
+    const onAir = { name: "tablet", kind: "browser", video: true, audio: false };
+    expect(world.announced).toEqual(onAir);
+    await world.produce([new Track("video")], [new Track("audio")]);
+    expect(world.announced).toEqual(onAir);
+    await world.produce(null, [new Track("video")]);
     expect(world.announced).toEqual({ call: true });
-    await world.produce(CALL);
+    await world.produce(null, []);
     expect(world.announced).toBeNull();
   });
 
@@ -52,48 +33,164 @@ describe("what this browser sends", () => {
     const world = new World();
     const { share } = world;
     expect(share.admit("p", "s", null, null)).toBeNull();
-    await world.produce(CALL, new Track("audio"));
+    await world.produce(null, [new Track("audio")]);
     expect(share.admit("p", "s", null, null)).toBeNull();
     expect(share.admit("p", "s", null, "other")).toBeNull();
-    await world.produce(AIR, new Track("audio"));
+    await world.produce([new Track("audio")], null);
     expect(share.admit("p", "s", "v=0", null)).toBeNull();
+  });
+
+  it("is other tracks on air than in the call, also when those of the call change", async () => {
+    const world = new World();
+    const [camera, own] = [new Track("video"), new Track("video")];
+    await world.produce([camera], [own]);
+    world.share.admit("viewer", "s", null, null);
+    world.share.admit("callee", "t", null, "c");
+    world.share.admit("stranger", "u", null, "other");
+    expect(sent()).toEqual([[camera], [own], [camera]]);
+    const screen = new Track("video");
+    await world.produce([camera], [screen]);
+    expect(sent()).toEqual([[camera], [screen], [camera]]);
+    expect(world.viewers).toBe(2);
+  });
+
+  it("ends for whoever is not reached within 12 s, and then for nobody else", async () => {
+    vi.useFakeTimers();
+    const world = new World();
+    await world.produce([new Track("video")], null);
+    for (const session of ["s", "t"]) world.share.admit("viewer", session, null, null);
+    const [lost, found] = Connection.made;
+    await vi.advanceTimersByTimeAsync(11_900);
+    expect(world.viewers).toBe(2);
+    found?.become("connected");
+    await vi.advanceTimersByTimeAsync(200);
+    expect([lost?.isClosed, found?.isClosed, world.viewers]).toEqual([true, false, 1]);
+    expect(world.said).toEqual([{ type: "endSession", sessionId: "s" }]);
+    found?.become("disconnected");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(found?.isClosed).toBe(false);
+    await world.produce(null, null);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("ends for those to whom it no longer goes", async () => {
+    const world = new World();
+    const [camera, own] = [new Track("video"), new Track("video")];
+    await world.produce([camera], [own]);
+    world.share.admit("viewer", "s", null, null);
+    world.share.admit("callee", "t", null, "c");
+    const [air, call] = Connection.made;
+    await world.produce(null, [own]);
+    expect([air?.isClosed, call?.isClosed, world.viewers]).toEqual([true, false, 0]);
+    await world.produce(null, null);
+    expect(call?.isClosed).toBe(true);
   });
 });
 
+/** What each connection sends, in the order in which they were made. */
+function sent(): (object | null)[][] {
+  return Connection.made.map(({ senders }) => senders.map(({ track }) => track));
+}
+
 class World {
   announced: Meta | null = null;
+  viewers = 0;
+  readonly said: object[] = [];
   readonly share: Share;
 
   constructor() {
-    const announce = (meta: Meta | null): void => void (this.announced = meta);
-    const events = { viewersChanged: () => undefined, measured: () => undefined };
-    this.share = new Share({ announce } as unknown as Signalling, events);
+    const signalling = {
+      webrtcConfig: {},
+      announce: (meta: Meta | null) => void (this.announced = meta),
+      send: (message: { type: string }) => {
+        if (message.type !== "peer") this.said.push(message);
+        return true;
+      },
+      forget: () => undefined,
+    };
+    this.share = new Share(signalling as unknown as Signalling, {
+      viewersChanged: (count) => void (this.viewers = count),
+      measured: () => undefined,
+    });
   }
 
-  async produce(production: Production, ...tracks: Track[]): Promise<void> {
-    const stream = { getTracks: () => tracks } as unknown as MediaStream;
-    await this.share.produce(production, tracks.length > 0 ? stream : null);
+  async produce(air: Track[] | null, call: Track[] | null): Promise<void> {
+    const tracks = (of: Track[]): MediaStreamTrack[] => of as unknown as MediaStreamTrack[];
+    await this.share.produce({
+      air: air && { name: "tablet", tracks: tracks(air) },
+      call: call && { id: "c", tracks: tracks(call) },
+      codec: "VP8",
+    });
   }
 }
 
 /** A track as far as it is used. */
 class Track {
-  readonly clones: Track[] = [];
   readonly kind: string;
-  enabled = true;
-  readyState = "live";
 
   constructor(kind: string) {
     this.kind = kind;
   }
+}
 
-  clone(): Track {
-    const clone = new Track(this.kind);
-    this.clones.push(clone);
-    return clone;
+/** A sender of one track. */
+class Sender {
+  track: Track | null;
+  readonly transport = null;
+
+  constructor(track: Track) {
+    this.track = track;
   }
 
-  stop(): void {
-    this.readyState = "ended";
+  async replaceTrack(track: Track | null): Promise<void> {
+    this.track = track;
+    return Promise.resolve();
+  }
+}
+
+/** A connection as far as it is used. */
+class Connection extends EventTarget {
+  static readonly made: Connection[] = [];
+  readonly senders: Sender[] = [];
+  readonly localDescription = null;
+  iceConnectionState = "new";
+  isClosed = false;
+
+  constructor() {
+    super();
+    Connection.made.push(this);
+  }
+
+  become(state: string): void {
+    this.iceConnectionState = state;
+    this.dispatchEvent(new Event("iceconnectionstatechange"));
+  }
+
+  addTransceiver(track: Track): object {
+    this.senders.push(new Sender(track));
+    return { setCodecPreferences: () => undefined };
+  }
+
+  getTransceivers(): object[] {
+    return this.senders.map((sender) => {
+      const receiver = { track: { kind: sender.track?.kind ?? "" } };
+      return { sender, receiver };
+    });
+  }
+
+  getSenders(): Sender[] {
+    return this.senders;
+  }
+
+  async setLocalDescription(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async getStats(): Promise<Map<string, object>> {
+    return Promise.resolve(new Map());
+  }
+
+  close(): void {
+    this.isClosed = true;
   }
 }

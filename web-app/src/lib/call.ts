@@ -72,9 +72,10 @@ export interface Talk {
 
 export type CallState =
   | { readonly phase: "idle" }
-  /** `callId` and `since` are null until it rings there. */
+  /** `callId` and `since` are null until it rings there; `sent`: the server was asked for it. */
   | {
       readonly phase: "ringingOut";
+      readonly sent: boolean;
       readonly callId: string | null;
       readonly with: string;
       readonly media: Media;
@@ -110,11 +111,20 @@ export type CallState =
 /** A call with another side, before its end. */
 export type OpenCall = Exclude<CallState, { phase: "idle" | "ended" }>;
 type Ringing = Extract<CallState, { phase: "ringingOut" | "ringingIn" }>;
+type RingingOut = Extract<CallState, { phase: "ringingOut" }>;
 type Talking = Extract<CallState, { phase: "connecting" | "active" }>;
 
 /** What happened; `now` in ms since the epoch. */
 export type CallEvent =
-  | { readonly type: "placed"; readonly to: string; readonly media: Media }
+  /** `free`: the server can be asked at once. */
+  | {
+      readonly type: "placed";
+      readonly to: string;
+      readonly media: Media;
+      readonly free: boolean;
+    }
+  /** Now it can. */
+  | { readonly type: "lineFree" }
   | { readonly type: "offerRefused"; readonly code: string; readonly details: string }
   | { readonly type: "answered"; readonly media: Media }
   /** There was nothing left to answer. */
@@ -149,6 +159,9 @@ export interface Step {
 
 export type EndedCall = Extract<CallState, { phase: "ended" }>;
 
+/** Calls that are over. */
+const REMEMBERED = 32;
+
 export const idle: CallState = { phase: "idle" };
 export const nothing: Own = {
   stream: null,
@@ -158,16 +171,17 @@ export const nothing: Own = {
   problem: null,
 };
 
-export function reduceCall(call: CallState, event: CallEvent): Step {
+/** `past` are the latest calls that are over here, by their ids; see {@link remembered}. */
+export function reduceCall(call: CallState, event: CallEvent, past: readonly string[] = []): Step {
   switch (event.type) {
-    case "placed": {
-      const { to, media } = event;
-      if (isOpen(call)) return { call, say: [] };
-      const ringing = { callId: null, with: to, media, since: null, own: nothing };
-      return { call: { phase: "ringingOut", ...ringing }, say: [{ type: "offerCall", to, media }] };
-    }
+    case "placed":
+      return isOpen(call) ? still(call) : placed(event);
+    case "lineFree":
+      return isUnsent(call) ? offered(call) : still(call);
     case "offerRefused": {
       const { code, details } = event;
+      // What was refused is the one before, which was given up.
+      if (isUnsent(call)) return offered(call);
       const isMeant = call.phase === "ringingOut" && call.callId === null;
       return still(isMeant ? ended(call, { kind: "refused", code, details }) : call);
     }
@@ -188,10 +202,25 @@ export function reduceCall(call: CallState, event: CallEvent): Step {
     case "heard":
       return heard(call, event.notice, event.now);
     case "stands":
-      return stands(call, event.view, event.now);
+      return stands(call, event.view, event.now, past);
     default:
       return reduceMedia(call, event);
   }
+}
+
+/** Whoever comes back to a server hears of calls whose end was not heard there. */
+export function remembered(
+  past: readonly string[],
+  before: CallState,
+  { call, say }: Step,
+): readonly string[] {
+  const hasLeft = isOpen(before) && before.callId !== null && !isThis(call, before.callId);
+  const over = [
+    ...(hasLeft ? [before.callId] : []),
+    ...say.flatMap((said) => (said.type === "endCall" ? [said.callId] : [])),
+  ];
+  if (over.length === 0) return past;
+  return [...past.filter((id) => !over.includes(id)), ...new Set(over)].slice(-REMEMBERED);
 }
 
 export function isOpen(call: CallState): call is OpenCall {
@@ -206,6 +235,21 @@ export function isRinging(call: CallState): call is Ringing {
 /** Accepted and not over. */
 export function isTalking(call: CallState): call is Talking {
   return call.phase === "connecting" || call.phase === "active";
+}
+
+function placed({ to, media, free }: Extract<CallEvent, { type: "placed" }>): Step {
+  const ringing = { callId: null, with: to, media, since: null, own: nothing, sent: false };
+  const call = { phase: "ringingOut", ...ringing } as const;
+  return free ? offered(call) : still(call);
+}
+
+function offered(call: RingingOut): Step {
+  const { with: to, media } = call;
+  return { call: { ...call, sent: true }, say: [{ type: "offerCall", to, media }] };
+}
+
+function isUnsent(call: CallState): call is RingingOut & { readonly sent: false } {
+  return call.phase === "ringingOut" && !call.sent;
 }
 
 function answered(call: CallState, media: Media): Step {
@@ -241,8 +285,11 @@ function rangOut(call: CallState): Step {
   if (!isRinging(call)) return still(call);
   const { callId, phase } = call;
   const isOurs = phase === "ringingOut" && callId !== null;
+  const end: CallEnd = isUnsent(call)
+    ? { kind: "refused", code: "disconnected", details: "" }
+    : { kind: "ended", reason: "noAnswer" };
   return {
-    call: ended(call, { kind: "ended", reason: "noAnswer" }),
+    call: ended(call, end),
     say: isOurs ? [{ type: "endCall", callId, reason: "hangup" }] : [],
   };
 }
@@ -269,13 +316,19 @@ function heard(call: CallState, notice: CallNotice, now: number): Step {
   return still(isTalking(call) ? settled(told(call, notice)) : call);
 }
 
-/** Whoever gave up before it rang has hung up by now. */
+/** Whoever gave up before it rang has hung up by now; another call may wait for that. */
 function rings(call: CallState, callId: string, to: string, now: number): Step {
   if (isOpen(call) && call.callId === callId) return still(call);
+  if (isUnsent(call)) return after(callId, offered(call));
   if (call.phase === "ringingOut" && call.callId === null && call.with === to) {
     return still({ ...call, callId, since: now });
   }
-  return { call, say: [{ type: "endCall", callId, reason: "hangup" }] };
+  return after(callId, still(call));
+}
+
+/** First that one is hung up. */
+function after(callId: string, { call, say }: Step): Step {
+  return { call, say: [{ type: "endCall", callId, reason: "hangup" }, ...say] };
 }
 
 function accepted(call: OpenCall, theirs: Media, now: number): CallState {
@@ -320,33 +373,44 @@ function told(call: Talking, notice: CallNotice): Talking {
 }
 
 /** Brings what is known up to what the server knows, and says again what it may not have heard. */
-function stands(call: CallState, view: CallView | null, now: number): Step {
-  if (!view) return still(isOpen(call) ? over(call, "disconnected", now) : call);
+function stands(
+  call: CallState,
+  view: CallView | null,
+  now: number,
+  past: readonly string[],
+): Step {
+  if (!view) return noneStands(call, now);
   const { callId } = view;
-  if (view.stage === "elsewhere") {
-    return still(isOpen(call) ? over(call, "answeredElsewhere", now) : call);
-  }
+  if (view.stage === "elsewhere") return still(isOpen(call) ? elsewhere(call, now) : call);
+  if (past.includes(callId)) return after(callId, noneStands(call, now));
   if (!isOpen(call) || !isOf(call, view)) return newlyStands(call, view, now);
   const known = call.callId === callId ? call : rings(call, callId, view.with, now).call;
   if (!isThis(known, callId)) return still(call);
   return view.stage === "held" ? goesOn(known, view, now) : ringsOn(known);
 }
 
+/** What the server was not asked for yet, it is asked for now. */
+function noneStands(call: CallState, now: number): Step {
+  if (isUnsent(call)) return offered(call);
+  return still(isOpen(call) ? over(call, "disconnected", now) : call);
+}
+
+/** The account is in a call on another device: in this one, or in one that leaves no room for it. */
+function elsewhere(call: OpenCall, now: number): CallState {
+  if (call.callId !== null) return over(call, "answeredElsewhere", now);
+  return ended(call, { kind: "refused", code: "busy", details: "" });
+}
+
 /** What was offered has no id yet. */
 function isOf(call: OpenCall, { callId, outgoing, with: other }: CallView): boolean {
-  return call.callId === null ? outgoing && call.with === other : call.callId === callId;
+  if (call.callId !== null) return call.callId === callId;
+  return !isUnsent(call) && outgoing && call.with === other;
 }
 
 /** A call that is not the one that is shown here, if any. */
 function newlyStands(call: CallState, view: CallView, now: number): Step {
   const { callId, media } = view;
-  const isKnownToBeOver = call.phase === "ended" && call.callId === callId;
-  if (view.stage === "held" || view.outgoing || isKnownToBeOver) {
-    return {
-      call: isOpen(call) ? over(call, "disconnected", now) : call,
-      say: [{ type: "endCall", callId, reason: "hangup" }],
-    };
-  }
+  if (view.stage === "held" || view.outgoing) return after(callId, noneStands(call, now));
   return heard(call, { type: "incomingCall", callId, from: view.with, media }, now);
 }
 

@@ -16,7 +16,7 @@ import { Share, type OnAir } from "./share.ts";
 import { Signalling } from "./signalling.ts";
 import type { SocketState } from "./socket.ts";
 import { initial, isBack, isIn, reduce, type Event, type State } from "./state.ts";
-import { Studio } from "./studio.ts";
+import { Studio, type Use } from "./studio.ts";
 import { Watch, type Target } from "./watch.ts";
 
 export type Listener = (state: State, before: State) => void;
@@ -35,6 +35,8 @@ export class Intercom {
   readonly #share: Share;
   readonly #phone: Phone;
   #air: OnAir | null = null;
+  /** What was heard of it last. */
+  #socket: SocketState | null = null;
 
   constructor(url: string, listener: Listener) {
     this.#listener = listener;
@@ -49,6 +51,7 @@ export class Intercom {
         for (const watch of this.#watches.values()) watch.producersChanged(producers);
       },
       accountsChanged: (accounts) => this.#dispatch({ type: "accountsChanged", accounts }),
+      resumed: () => this.#phone.resumed(),
       called: (notice) => this.#phone.heard(notice),
       callStands: (view) => this.#phone.stands(view),
       sessionRequested: (...request) => this.#share.admit(...request),
@@ -62,7 +65,6 @@ export class Intercom {
     });
     this.#studio = new Studio(() => this.#settings, {
       changed: () => this.#studioChanged(),
-      releasing: () => this.#share.release(),
     });
     this.#phone = new Phone(this.#signalling, this.#studio, {
       changed: (call, before) => this.#callChanged(call, before),
@@ -215,12 +217,12 @@ export class Intercom {
     void this.#produce();
   }
 
-  /** Sends black or silence, or no longer; in a call, also what was not sent so far. */
-  toggle(input: "camera" | "microphone"): void {
-    const need = this.#studio.need("call");
-    const isMissing = need !== null && this.#studio.ownFor("call")[input] === "absent";
-    if (isMissing) void this.#studio.use("call", { ...need, [input]: true });
-    else this.#studio.toggle(input);
+  /** Sends black or silence there, or no longer; in a call, also what was not sent so far. */
+  toggle(use: Use, input: "camera" | "microphone"): void {
+    const need = use === "call" ? this.#studio.need(use) : null;
+    const isMissing = need !== null && this.#studio.ownFor(use)[input] === "absent";
+    if (isMissing) void this.#studio.use(use, { ...need, [input]: true });
+    else this.#studio.toggle(use, input);
   }
 
   codecs(): VideoCodec[] {
@@ -230,7 +232,10 @@ export class Intercom {
 
   /** Without a login there is no WebSocket: then it is time to see whether there still is one. */
   async #socketChanged(socket: SocketState): Promise<void> {
+    this.#socket = socket;
     if (socket.phase === "refused" && socket.refusal.status === 401) await this.#login.look();
+    // The answer may have been slow, and the socket something else since.
+    if (socket !== this.#socket) return;
     if (isIn(this.#state)) this.#dispatch({ type: "socketChanged", socket });
     if (socket.phase === "cut") this.#endAll();
   }
@@ -267,7 +272,7 @@ export class Intercom {
   }
 
   #studioChanged(): void {
-    if (this.#studio.need("air")) this.#captured();
+    if (this.#studio.need("air") && !this.#studio.isOpening) this.#captured();
     this.#phone.ownChanged();
     void this.#produce();
   }
@@ -288,15 +293,19 @@ export class Intercom {
   /** Sends what is on air and what belongs into the call, and to nobody else. */
   async #produce(): Promise<void> {
     const { call } = this.#phone;
-    const { camera, microphone } = this.#studio.ownFor("call");
-    const part = isTalking(call)
-      ? { id: call.callId, video: camera !== "absent", audio: microphone !== "absent" }
-      : null;
-    const production = { air: this.#air, call: part, codec: this.#settings.codec };
-    const done = this.#share.produce(production, this.#studio.own.stream);
-    const carries = part !== null && (part.video || part.audio) && this.#share.isProducing;
+    const tracks = this.#tracksOf("call");
+    const done = this.#share.produce({
+      air: this.#air && { ...this.#air, tracks: this.#tracksOf("air") },
+      call: isTalking(call) ? { id: call.callId, tracks } : null,
+      codec: this.#settings.codec,
+    });
+    const carries = isTalking(call) && tracks.length > 0;
     this.#phone.attach(carries ? this.#signalling.peerId : null);
     await done;
+  }
+
+  #tracksOf(use: Use): MediaStreamTrack[] {
+    return this.#studio.ownFor(use).stream?.getTracks() ?? [];
   }
 
   async #countMissed(): Promise<void> {
@@ -315,7 +324,7 @@ export class Intercom {
 
   async #devicesChanged(): Promise<void> {
     await this.#listDevices();
-    if (isBack(this.#studio.own, this.#settings, this.#state.devices)) await this.#studio.reopen();
+    if (isBack(this.#studio, this.#settings, this.#state.devices)) await this.#studio.reopen();
   }
 
   async #listDevices(): Promise<void> {

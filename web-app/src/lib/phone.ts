@@ -7,6 +7,7 @@ import {
   isRinging,
   isTalking,
   reduceCall,
+  remembered,
   type CallEvent,
   type CallState,
   type Media,
@@ -33,8 +34,10 @@ export class Phone {
   readonly #events: PhoneEvents;
   #call: CallState = idle;
   #incoming: Incoming | null = null;
-  /** Counts calls that were placed: a refusal belongs to one of them. */
-  #placed = 0;
+  /** The latest calls that are over. */
+  #past: readonly string[] = [];
+  /** The server was asked for a call, and has not said what becomes of that. */
+  #isAsking = false;
   #ringing: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting: CallEvent[] = [];
   #isBusy = false;
@@ -50,8 +53,8 @@ export class Phone {
   }
 
   place(to: string, media: Media): void {
-    this.#placed += 1;
-    this.#happened({ type: "placed", to, media });
+    const free = this.#signalling.registered && !this.#isAsking;
+    this.#happened({ type: "placed", to, media, free });
   }
 
   answer(media: Media): void {
@@ -71,15 +74,22 @@ export class Phone {
   }
 
   heard(notice: CallNotice): void {
+    if (notice.type === "callRinging") this.#isAsking = false;
     this.#happened({ type: "heard", notice, now: Date.now() });
   }
 
   stands(view: CallView | null): void {
+    this.#isAsking = false;
     this.#happened({ type: "stands", view, now: Date.now() });
   }
 
   signallingBack(): void {
     this.#incoming?.signallingBack();
+  }
+
+  /** The server is back where it was: it does not say how things stand. */
+  resumed(): void {
+    if (!this.#isAsking) this.#happened({ type: "lineFree" });
   }
 
   /** Camera, microphone and screen are others now. */
@@ -97,6 +107,7 @@ export class Phone {
     const { call } = this;
     if (call.phase !== "ringingIn" || call.answered) this.hangUp();
     this.#happened({ type: "left" });
+    this.#isAsking = false;
   }
 
   /** One after the other: what one event leads to may be the next one. */
@@ -114,7 +125,9 @@ export class Phone {
 
   #carryOut(event: CallEvent): void {
     const before = this.#call;
-    const { call, say } = reduceCall(before, event);
+    const step = reduceCall(before, event, this.#past);
+    const { call, say } = step;
+    this.#past = remembered(this.#past, before, step);
     this.#call = call;
     for (const request of say) this.#signalling.request(request, this.#answerTo(request));
     if (call === before) return;
@@ -126,9 +139,10 @@ export class Phone {
   #answerTo(request: CallRequest): Answer {
     switch (request.type) {
       case "offerCall": {
-        const placed = this.#placed;
+        this.#isAsking = true;
         const refused = (code: string, details: string): void => {
-          if (placed === this.#placed) this.#happened({ type: "offerRefused", code, details });
+          this.#isAsking = false;
+          this.#happened({ type: "offerRefused", code, details });
         };
         const lost = (): void => {
           // Else the server says by how things stand whether it rings.

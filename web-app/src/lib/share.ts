@@ -1,7 +1,7 @@
-// This browser as a producer: one connection for each viewer, all with clones of the same tracks.
-// The tracks belong to the caller. A lost signalling server ends nothing here; the signalling
-// announces us again when it is back. On air everybody gets them that the server lets, in a call
-// only the other side. Touches no DOM.
+// This browser as a producer: one connection for each viewer. The tracks belong to the caller. A
+// lost signalling server ends nothing here; the signalling announces us again when it is back.
+// What is on air goes to everybody that the server lets, what goes into the call only to the other
+// side of it. Touches no DOM.
 //
 // gstwebrtc-api's own `ProducerSession` is not used: it stops the camera when it ends, makes its
 // offer before codec preferences can be set (RED must go, see codecs.ts), and keeps viewers whose
@@ -14,12 +14,10 @@ import type { Meta, PeerMessage } from "./messages.ts";
 import type { SessionEnd, Signalling } from "./signalling.ts";
 import { summariseSent, type MediaStats } from "./stats.ts";
 
-/** What is sent to whom. */
+/** What is sent to whom; null is nothing. */
 export interface Production {
-  /** What is on air; null is nothing. */
-  readonly air: OnAir | null;
-  /** The call that has a part in it; null is none. */
-  readonly call: { readonly id: string; readonly video: boolean; readonly audio: boolean } | null;
+  readonly air: (OnAir & { readonly tracks: readonly MediaStreamTrack[] }) | null;
+  readonly call: { readonly id: string; readonly tracks: readonly MediaStreamTrack[] } | null;
   readonly codec: VideoCodec;
 }
 
@@ -35,6 +33,8 @@ export interface ShareEvents {
 }
 
 const MEASURE_MS = 1_000;
+/** Until there is a way to a viewer; one that watches gives up after the same time. */
+const NEGOTIATION_DEADLINE_MS = 12_000;
 
 const NOTHING: Production = { air: null, call: null, codec: "VP8" };
 
@@ -42,8 +42,6 @@ export class Share {
   readonly #signalling: Signalling;
   readonly #events: ShareEvents;
   #production = NOTHING;
-  #originals: readonly MediaStreamTrack[] = [];
-  #tracks: readonly MediaStreamTrack[] = [];
   readonly #viewers = new Set<Viewer>();
 
   constructor(signalling: Signalling, events: ShareEvents) {
@@ -51,29 +49,16 @@ export class Share {
     this.#events = events;
   }
 
-  /** Whether others can have anything of it. */
-  get isProducing(): boolean {
-    const { air, call } = this.#production;
-    return (air !== null || call !== null) && this.#tracks.length > 0;
-  }
-
   /** Sends this from here on, without new negotiations where the kinds of media stay the same. */
-  async produce(production: Production, stream: MediaStream | null): Promise<void> {
+  async produce(production: Production): Promise<void> {
     this.#production = production;
-    this.#clone(stream?.getTracks() ?? []);
     for (const viewer of [...this.#viewers]) {
-      const isWanted = viewer.callId === null ? production.air : production.call?.id;
-      if (isWanted === null || (viewer.callId !== null && isWanted !== viewer.callId)) {
-        viewer.close();
-      }
+      if (!this.#partOf(viewer.callId)) viewer.close();
     }
-    this.#announce();
-    for (const viewer of [...this.#viewers]) await viewer.useTracks(this.#tracksFor(viewer.callId));
-  }
-
-  /** Lets go of devices that are about to be closed; who watches sees nothing new until then. */
-  release(): void {
-    for (const track of this.#tracks) track.stop();
+    this.#signalling.announce(describe(production));
+    for (const viewer of [...this.#viewers]) {
+      await viewer.useTracks(this.#partOf(viewer.callId)?.tracks ?? []);
+    }
   }
 
   /** A viewer came. Offers of viewers are refused: what we send, we describe. */
@@ -83,9 +68,10 @@ export class Share {
     offer: string | null,
     callId: string | null,
   ): SessionEnd | null {
-    const { air, call, codec } = this.#production;
+    const { call, codec } = this.#production;
     const inCall = callId !== null && callId === call?.id ? callId : null;
-    if (offer !== null || (air === null && inCall === null)) return null;
+    const part = this.#partOf(inCall);
+    if (offer !== null || !part) return null;
     const viewer = new Viewer(peerId, sessionId, inCall, this.#signalling);
     this.#viewers.add(viewer);
     viewer.addEventListener("closed", () => {
@@ -93,36 +79,17 @@ export class Share {
       this.#viewers.delete(viewer);
       this.#count();
     });
-    void viewer.offer(this.#tracksFor(inCall), codec);
+    void viewer.offer(part.tracks, codec);
     if (inCall !== null) viewer.measure(null, (stats) => this.#events.measured(stats));
     this.#count();
     return viewer;
   }
 
-  /** The clones are paused where the originals are. */
-  #clone(originals: readonly MediaStreamTrack[]): void {
-    const isSame =
-      originals.length === this.#originals.length &&
-      originals.every((track, index) => track === this.#originals[index]) &&
-      this.#tracks.every(({ readyState }) => readyState === "live");
-    if (!isSame) {
-      this.release();
-      this.#originals = originals;
-      this.#tracks = originals.map((track) => track.clone());
-    }
-    this.#tracks.forEach((track, index) => {
-      track.enabled = originals[index]?.enabled ?? false;
-    });
-  }
-
-  #announce(): void {
-    this.#signalling.announce(this.isProducing ? describe(this.#production, this.#tracks) : null);
-  }
-
-  #tracksFor(callId: string | null): MediaStreamTrack[] {
-    const { call } = this.#production;
-    if (callId === null || !call) return [...this.#tracks];
-    return this.#tracks.filter(({ kind }) => (kind === "video" ? call.video : call.audio));
+  /** What belongs into this call; without one, what is on air. */
+  #partOf(callId: string | null): { readonly tracks: readonly MediaStreamTrack[] } | null {
+    const { air, call } = this.#production;
+    if (callId === null) return air;
+    return callId === call?.id ? call : null;
   }
 
   #count(): void {
@@ -131,7 +98,7 @@ export class Share {
   }
 }
 
-/** The library's client session, with codec preferences and an end when the connection fails. */
+/** The library's client session, with codec preferences, and an end when there is no connection. */
 class Viewer extends WebRTCSession implements SessionEnd {
   /** The call that it is part of. */
   readonly callId: string | null;
@@ -203,6 +170,11 @@ class Viewer extends WebRTCSession implements SessionEnd {
       const { sessionId } = this;
       this._comChannel?.send({ type: "peer", sessionId, ice: candidate.toJSON() });
     });
+    const late = setTimeout(() => this.close(), NEGOTIATION_DEADLINE_MS);
+    this.addEventListener("closed", () => clearTimeout(late));
+    connection.addEventListener("iceconnectionstatechange", () => {
+      if (isThrough(connection)) clearTimeout(late);
+    });
     connection.addEventListener("connectionstatechange", () => {
       if (hungUp(connection) || connection.connectionState === "failed") this.close();
     });
@@ -246,17 +218,23 @@ function addTrack(
   transceiver.setCodecPreferences(preferences);
 }
 
+/** `completed` may come without `connected`. */
+function isThrough({ iceConnectionState }: RTCPeerConnection): boolean {
+  return iceConnectionState === "connected" || iceConnectionState === "completed";
+}
+
 function hungUp(connection: RTCPeerConnection): boolean {
   return connection.getSenders().some(({ transport }) => transport?.state === "closed");
 }
 
 /** What is only sent into a call says nothing about itself, and is not listed as on air. */
-function describe({ air }: Production, tracks: readonly MediaStreamTrack[]): Meta {
-  if (!air) return { call: true };
+function describe({ air, call }: Production): Meta | null {
+  if (!air || air.tracks.length === 0)
+    return call && call.tracks.length > 0 ? { call: true } : null;
   return {
     name: air.name,
     kind: "browser",
-    video: tracks.some(({ kind }) => kind === "video"),
-    audio: tracks.some(({ kind }) => kind === "audio"),
+    video: air.tracks.some(({ kind }) => kind === "video"),
+    audio: air.tracks.some(({ kind }) => kind === "audio"),
   };
 }

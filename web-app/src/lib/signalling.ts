@@ -59,6 +59,8 @@ export interface SignallingEvents {
   /** We may not produce; we are still registered as a listener. */
   announceRefused(details: string): void;
   called(notice: CallNotice): void;
+  /** The connection goes on where it broke; nothing was lost. */
+  resumed(): void;
   /** After a new beginning: the call that the account is in, if any. */
   callStands(call: CallView | null): void;
   /** An error that belongs to none of our requests. */
@@ -112,7 +114,10 @@ export class Signalling implements Channel {
     const linkEvents = {
       stateChanged: (state: SocketState) => this.#socketChanged(state),
       welcomed: (welcome: Welcome) => this.#welcomed(welcome),
-      resumed: () => this.#registered(),
+      resumed: () => {
+        this.#registered();
+        this.#events.resumed();
+      },
       reset: (restarted: boolean) => this.#reset(restarted),
       received: (message: LinkedMessage, id: number | null) => this.#received(message, id),
     };
