@@ -1,15 +1,15 @@
 //! One connection: its reader, its writer and the ping that tells a dead peer from a silent one.
 //!
-//! Both halves run in one task. Neither knows what a message means: the dialect does, and the
-//! hub says what follows. It ends when either half ends or the hub closes it, then with a Close
-//! frame that says why.
+//! Both halves run in one task, over a WebSocket or over [lines](crate::lines). Neither knows what
+//! a message means: the dialect does, and the hub says what follows. It ends when either half ends or
+//! the hub closes it, then with a Close frame that says why.
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use signaller_core::{CloseReason, Identity};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, oneshot};
@@ -67,6 +67,22 @@ impl Default for Timing {
     }
 }
 
+/// A socket as reader and writer see it: whole messages. Lines are text messages, and say nothing
+/// when they are to say the others.
+pub(crate) trait Messages:
+    Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Unpin + Send
+{
+    /// Whether its peer answers pings. Of one that does not, the system finds out whether it is there.
+    const PINGS: bool;
+}
+
+impl<S> Messages for WebSocketStream<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    const PINGS: bool = true;
+}
+
 /// Limits for the WebSocket layer.
 pub(crate) fn config() -> WebSocketConfig {
     WebSocketConfig::default()
@@ -96,14 +112,14 @@ impl std::fmt::Display for Entrance {
 
 /// Serves one socket from its first message to its farewell. Each stretch of that way is in a box
 /// of its own, so that nobody keeps the memory of a stretch that is behind it.
-pub(crate) fn run<S>(
-    socket: WebSocketStream<S>,
+pub(crate) fn run<T>(
+    socket: T,
     entrance: Entrance,
     hub: HubHandle,
     timing: Timing,
 ) -> impl Future<Output = ()> + Send
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    T: Messages,
 {
     let (mut sink, mut stream) = socket.split();
     async move {
@@ -141,15 +157,15 @@ struct Ticks {
 }
 
 /// Until the hub knows of it.
-async fn enter<S>(
-    sink: &mut SplitSink<WebSocketStream<S>, Message>,
-    stream: &mut SplitStream<WebSocketStream<S>>,
+async fn enter<T>(
+    sink: &mut SplitSink<T, Message>,
+    stream: &mut SplitStream<T>,
     entrance: Entrance,
     hub: &HubHandle,
     timing: Timing,
 ) -> Result<Box<Desk>, End>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    T: Messages,
 {
     let desk = match entrance {
         Entrance::Gst(identity, way) => {
@@ -162,15 +178,15 @@ where
 }
 
 /// The first message of the extended protocol.
-async fn greet<S>(
-    sink: &mut SplitSink<WebSocketStream<S>, Message>,
-    stream: &mut SplitStream<WebSocketStream<S>>,
+async fn greet<T>(
+    sink: &mut SplitSink<T, Message>,
+    stream: &mut SplitStream<T>,
     visitor: Visitor,
     hub: &HubHandle,
     timing: Timing,
 ) -> Result<Desk, End>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    T: Messages,
 {
     let text = match timeout(HELLO, next_text(stream)).await {
         Ok(text) => text?,
@@ -195,15 +211,15 @@ where
     }
 }
 
-async fn serve<S>(
-    sink: &mut SplitSink<WebSocketStream<S>, Message>,
-    stream: &mut SplitStream<WebSocketStream<S>>,
+async fn serve<T>(
+    sink: &mut SplitSink<T, Message>,
+    stream: &mut SplitStream<T>,
     desk: Box<Desk>,
     hub: &HubHandle,
     timing: Timing,
 ) -> End
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    T: Messages,
 {
     let Desk { socket, inbox, closed, dialect, ticks, greeting } = *desk;
     let end = {
@@ -357,9 +373,9 @@ fn close_words(reason: CloseReason) -> &'static str {
 }
 
 /// The first text message; other frames before it are not meant for us.
-async fn next_text<S>(stream: &mut SplitStream<WebSocketStream<S>>) -> Result<Utf8Bytes, End>
+async fn next_text<T>(stream: &mut SplitStream<T>) -> Result<Utf8Bytes, End>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    T: Messages,
 {
     loop {
         if let Some(text) = text(stream.next().await)? {
@@ -383,15 +399,15 @@ fn text(frame: Option<Result<Message, WsError>>) -> Result<Option<Utf8Bytes>, En
     }
 }
 
-async fn read<S>(
-    stream: &mut SplitStream<WebSocketStream<S>>,
+async fn read<T>(
+    stream: &mut SplitStream<T>,
     socket: Socket,
     hub: &HubHandle,
     dialect: &Dialect,
     ticks: &Ticks,
 ) -> End
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    T: Messages,
 {
     loop {
         let text = match text(stream.next().await) {
@@ -421,8 +437,8 @@ where
     }
 }
 
-async fn write<S>(
-    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+async fn write<T>(
+    sink: &mut SplitSink<T, Message>,
     mut greeting: Option<Message>,
     inbox: &Inbox,
     dialect: &Dialect,
@@ -430,7 +446,7 @@ async fn write<S>(
     timing: Timing,
 ) -> End
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    T: Messages,
 {
     let mut pinged = false;
     let mut next_ping = pin!(sleep(timing.ping));
@@ -439,7 +455,7 @@ where
         let first = tokio::select! {
             biased;
             Some(words) = async { greeting.take() } => words,
-            () = &mut next_ping => {
+            () = &mut next_ping, if T::PINGS => {
                 if !ticks.heard.swap(false, Ordering::Relaxed) && pinged {
                     return End::Silent;
                 }
@@ -478,15 +494,15 @@ async fn ack_is_due(ticks: &Ticks, next_ack: Pin<&mut Sleep>) {
 }
 
 /// Sends one message and some of what has queued up behind it, and flushes once.
-async fn send_all<S>(
-    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+async fn send_all<T>(
+    sink: &mut SplitSink<T, Message>,
     first: Message,
     inbox: &Inbox,
     dialect: &Dialect,
     ticks: &Ticks,
 ) -> Result<(), WsError>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    T: Messages,
 {
     sink.feed(first).await?;
     for _ in 1..BATCH {
@@ -513,18 +529,19 @@ fn ping() -> Message {
 }
 
 /// Reads on until the peer closes as well: unread data would turn the Close frame into a reset.
-async fn take_leave<S>(
-    sink: &mut SplitSink<WebSocketStream<S>, Message>,
-    stream: &mut SplitStream<WebSocketStream<S>>,
+async fn take_leave<T>(
+    sink: &mut SplitSink<T, Message>,
+    stream: &mut SplitStream<T>,
     end: End,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    T: Messages,
 {
     let farewell = async {
         match end.code() {
             Some(code) => {
                 let frame = CloseFrame { code, reason: end.words().into() };
                 sink.send(Message::Close(Some(frame))).await?;
+                sink.close().await?;
             }
             None => sink.flush().await?,
         }

@@ -15,6 +15,7 @@ mod gate;
 mod http;
 mod hub_task;
 mod ice;
+mod lines;
 mod link;
 mod listen;
 mod outbox;
