@@ -1,6 +1,8 @@
 # make run     build what is missing, start a signaller and the producer `door`
 # make test    every test, from a fresh clone
 # make soak    what takes too long for every test: minutes
+# make chaos   calls while signallers die and cables are pulled: minutes, as root; SEED=… repeats a run
+# make fuzz    what parsers stumble over: minutes, and a nightly compiler
 # make plugins our elements for gst-launch-1.0, into plugins/
 # make check   formatting, lints, types, import rules, units
 # make install what `make release` built, its units and sample settings, into this system (as root)
@@ -13,7 +15,7 @@ BINARIES := intercom-signaller intercom-producer intercom-consumer intercom-pki
 WEB_SOURCES := $(shell git ls-files web-app 2>/dev/null)
 NODE := $(CURDIR)/scripts/node.sh
 
-.PHONY: run test soak check bench plugins web release install setup setup-test
+.PHONY: run test soak chaos fuzz check bench plugins web release install setup setup-test as-root
 
 run: setup web release
 	@scripts/run.sh
@@ -26,7 +28,14 @@ test: setup-test web
 
 soak: setup-test web
 	cargo test --workspace --no-run
-	cargo test --package intercom-tests -- --ignored
+	cargo test --package intercom-tests -- --ignored --skip chaos
+
+chaos: as-root setup-test web
+	cargo test --workspace --no-run
+	cargo test --package intercom-tests --test chaos -- --ignored --nocapture
+
+fuzz:
+	@scripts/fuzz.sh
 
 check: setup-test web
 	cargo fmt --all --check
@@ -63,3 +72,6 @@ setup:
 
 setup-test:
 	@scripts/setup.sh run test
+
+as-root:
+	@[ "$$(id -u)" = 0 ] || { echo "make: run this as root: it makes network namespaces" >&2; exit 1; }
