@@ -5,4 +5,5 @@
 
 pub mod gst;
 pub mod intercom;
+pub mod roomrtc;
 pub mod sdp;

@@ -529,11 +529,8 @@ fn ping() -> Message {
 }
 
 /// Reads on until the peer closes as well: unread data would turn the Close frame into a reset.
-async fn take_leave<T>(
-    sink: &mut SplitSink<T, Message>,
-    stream: &mut SplitStream<T>,
-    end: End,
-) where
+async fn take_leave<T>(sink: &mut SplitSink<T, Message>, stream: &mut SplitStream<T>, end: End)
+where
     T: Messages,
 {
     let farewell = async {
