@@ -109,7 +109,8 @@ impl Home {
             .env("ALSA_CONFIG_PATH", path.join("asoundrc"))
             .env("DBUS_SESSION_BUS_ADDRESS", self.bus())
             .env_remove("PULSE_RUNTIME_PATH")
-            .stderr(File::create(path.join("log")).unwrap());
+            .env("WIREPLUMBER_DEBUG", "3")
+            .stderr(File::options().create(true).append(true).open(path.join("log")).unwrap());
         command
     }
 
@@ -143,13 +144,17 @@ impl Home {
     }
 
     fn expect_to_hear(&self, spec: &str) {
+        self.hear(spec).unwrap_or_else(|silence| panic!("{silence}"));
+    }
+
+    /// `Err` says what everybody had to say.
+    fn hear(&self, spec: &str) -> Result<(), String> {
         let output = self.part(&format!("hear {spec}")).output().unwrap();
+        if output.status.success() {
+            return Ok(());
+        }
         let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-        assert!(
-            output.status.success(),
-            "{spec}: {}\n{log}",
-            String::from_utf8_lossy(&output.stdout)
-        );
+        Err(format!("{spec}: {}\n{log}", String::from_utf8_lossy(&output.stdout)))
     }
 
     fn devices(&self) -> String {
@@ -215,8 +220,17 @@ fn pulse_plays_and_hears() {
     home.expect_to_hear("auto");
 }
 
+/// The session manager of Debian 12 (WirePlumber 0.4.13) leaves a new stream without its link once in
+/// some hundred starts, and for ever: `pipewiresrc` gives up after 30 s. So there is a second start.
 #[test]
 fn pipewire_plays_and_hears() {
+    if let Err(silence) = over_pipewire() {
+        eprintln!("once more, for nothing was heard: {silence}");
+        over_pipewire().unwrap_or_else(|silence| panic!("{silence}"));
+    }
+}
+
+fn over_pipewire() -> Result<(), String> {
     let mut home = Home::new();
     let address = format!("--address={}", home.bus());
     home.start("dbus-daemon", &["--session", "--nofork", "--nopidfile", &address]);
@@ -236,7 +250,7 @@ fn pipewire_plays_and_hears() {
         await_success(|| home.sh(&link), "a way from the loudspeaker to the microphone");
     }
     home.play("pipewire:door");
-    home.expect_to_hear("pipewire:mic");
+    home.hear("pipewire:mic")
 }
 
 #[test]
