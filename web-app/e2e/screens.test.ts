@@ -111,11 +111,14 @@ test("in a call one changes what is sent: sound only, another device, the screen
   const browser = await house.browser(PERMIT, screen);
   const ann = await Person.of(house, browser, "ann");
   const bob = await Person.of(house, browser, "bob");
-  await ann.call("bob");
+  await ann.press("Call with sound only: bob");
   await bob.rungBy("ann");
+  await bob.sees("with sound only");
   await bob.press("Sound only");
-  await bob.seesMotion();
+  await bob.sees("ann’s camera is off");
   await ann.sees("bob’s camera is off");
+  await ann.press("Camera on");
+  await bob.seesMotion();
 
   await bob.press("Devices");
   await bob.page.getByRole("combobox", { name: "Camera" }).selectOption({ index: 0 });

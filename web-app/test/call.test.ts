@@ -42,6 +42,27 @@ describe("a call", () => {
     expect(caller.call).toEqual(idle);
   });
 
+  it("without a picture is offered so, and so is the next one", () => {
+    const caller = new Caller();
+    caller.does({ type: "placed", to: "door", media: sound, free: true });
+    expect(caller.said()).toEqual([{ type: "offerCall", to: "door", media: sound }]);
+    caller.hears({ type: "callRinging", callId: "c", to: "door" });
+    const own = { ...nothing, stream, microphone: "on" } as const;
+    caller.does({ type: "ownChanged", own });
+    caller.hears({ type: "callEnded", callId: "c", reason: "rejected" });
+    expect(caller.call).toMatchObject({ phase: "ended", seen: false });
+    const shown = new Caller().talking();
+    shown.does({ type: "hungUp", reason: "hangup", now: 0 });
+    expect(shown.call).toMatchObject({ phase: "ended", seen: true });
+    const hidden = new Caller().rung();
+    hidden.does({ type: "answered", media: sound });
+    hidden.hears({ type: "callEnded", callId: "c", reason: "cancelled" });
+    expect(hidden.call).toMatchObject({ phase: "ended", seen: false });
+    const missed = new Caller().rung();
+    missed.hears({ type: "callEnded", callId: "c", reason: "cancelled" });
+    expect(missed.call).toMatchObject({ phase: "ended", seen: true });
+  });
+
   it("is over when whoever rang gives up while it is being accepted", () => {
     const callee = new Caller().rung();
     callee.does({ type: "answered", media: sound });

@@ -100,6 +100,7 @@ function ended({ outgoing, reason }: { outgoing: boolean; reason: EndReason }): 
     with: "bob",
     outgoing,
     end: { kind: "ended", reason },
+    seen: true,
     talked: null,
   };
 }

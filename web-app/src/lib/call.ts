@@ -104,6 +104,8 @@ export type CallState =
       readonly with: string;
       readonly outgoing: boolean;
       readonly end: CallEnd;
+      /** Whether one was seen, or was to be: so does the next call begin. */
+      readonly seen: boolean;
       /** In ms; null if it was not accepted. */
       readonly talked: number | null;
     };
@@ -495,7 +497,19 @@ function over(call: OpenCall, reason: EndReason, now: number): CallState {
 
 function ended(call: OpenCall, end: CallEnd, talked: number | null = null): CallState {
   const outgoing = isTalking(call) ? call.outgoing : call.phase === "ringingOut";
-  return { phase: "ended", callId: call.callId, with: call.with, outgoing, end, talked };
+  const { callId, with: other } = call;
+  return { phase: "ended", callId, with: other, outgoing, end, seen: isSeen(call), talked };
+}
+
+function isSeen(call: OpenCall): boolean {
+  switch (call.phase) {
+    case "ringingIn":
+      return call.answered?.video ?? true;
+    case "ringingOut":
+      return call.own.stream === null ? call.media.video : call.own.camera === "on";
+    default:
+      return call.said.video;
+  }
 }
 
 function isThis(call: CallState, callId: string): call is OpenCall {

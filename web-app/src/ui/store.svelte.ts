@@ -36,10 +36,10 @@ export class Store {
     return this.isInCall || (call.phase === "ended" && (call.outgoing || call.talked !== null));
   }
 
-  /** Calls an account, with what there is of camera and microphone. */
-  ring(name: string): void {
+  /** Calls an account, with what there is of camera and microphone; or, unseen, without the former. */
+  ring(name: string, seen = true): void {
     const { camera, microphone } = this.settings;
-    this.intercom.call(name, { video: camera !== null, audio: microphone !== null });
+    this.intercom.call(name, { video: seen && camera !== null, audio: microphone !== null });
   }
 
   /** For the next visit, too. */

@@ -16,6 +16,11 @@ export const lobby = phrases({
   offline: { en: "Offline", es: "Sin conexión", pt: "Off-line" },
   online: { en: "Online", es: "En línea", pt: "On-line" },
   callWhom: { en: "Call {name}", es: "Llamar a {name}", pt: "Ligar para {name}" },
+  callUnseen: {
+    en: "Call with sound only: {name}",
+    es: "Llamar solo con sonido: {name}",
+    pt: "Ligar só com som: {name}",
+  },
   asking: {
     en: "Asking who is there…",
     es: "Consultando quién está…",
