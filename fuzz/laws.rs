@@ -5,13 +5,15 @@
 //! it on stable, for all that was found before.
 
 use intercom_protocol::intercom::{FromClient, FromServer, Tagged, tag};
+use intercom_protocol::relay::Message;
 use intercom_protocol::{gst, sdp as description};
 
 /// A promise; it panics if the bytes break it.
 pub type Law = fn(&[u8]);
 
 /// Every parser and what it promises; `corpus/NAME` has bytes for it.
-pub const LAWS: [(&str, Law); 3] = [("gst", gst), ("intercom", intercom), ("sdp", sdp)];
+pub const LAWS: [(&str, Law); 4] =
+    [("gst", gst), ("intercom", intercom), ("relay", relay), ("sdp", sdp)];
 
 /// The stock protocol, both directions.
 pub fn gst(bytes: &[u8]) {
@@ -37,6 +39,11 @@ pub fn intercom(bytes: &[u8]) {
             (FromServer::Gst(message), None) => message.print(),
         })
     });
+}
+
+/// The messages of a page and a program.
+pub fn relay(bytes: &[u8]) {
+    settles(bytes, |text| Some(Message::parse(text).ok()?.print()));
 }
 
 /// The check of a description: what passes is bounded, has media and nothing that a reader in C would

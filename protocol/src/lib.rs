@@ -5,5 +5,6 @@
 
 pub mod gst;
 pub mod intercom;
+pub mod relay;
 pub mod roomrtc;
 pub mod sdp;
