@@ -16,6 +16,7 @@ use crate::accounts;
 use crate::conn::Timing;
 use crate::ice::{self, Ice, IceError};
 use crate::listen::admission::{Level, Policy};
+use crate::listen::old::{OldDoor, OldDoors, OldLogin};
 use crate::listen::tls::Identity;
 use crate::store::Registration;
 
@@ -109,6 +110,30 @@ pub struct Serve {
     #[arg(long, env = "INTERCOM_TURN_SECRET_FILE", value_name = "FILE")]
     turn_secret_file: Option<PathBuf>,
 
+    /// A port of its own for clients of GStreamer's examples (HELLO, SESSION, ROOM): TLS, and plain text for this machine
+    #[arg(long, env = "INTERCOM_SIMPLE", value_name = "ADDR", value_parser = address)]
+    simple: Option<SocketAddr>,
+
+    /// As whom its clients come in, also on /simple of the main port: off, local, token, account:NAME
+    #[arg(long, env = "INTERCOM_SIMPLE_LOGIN", value_name = "WHO", default_value_t)]
+    simple_login: OldLogin,
+
+    /// Take plain text from other machines on that port
+    #[arg(long, env = "INTERCOM_SIMPLE_PLAIN")]
+    simple_plain: bool,
+
+    /// A port of its own for one browser and one program that meet under a name: TLS, and plain text for this machine
+    #[arg(long, env = "INTERCOM_RELAY", value_name = "ADDR", value_parser = address)]
+    relay: Option<SocketAddr>,
+
+    /// As whom its clients come in, also on /relay of the main port: off, local, token, account:NAME
+    #[arg(long, env = "INTERCOM_RELAY_LOGIN", value_name = "WHO", default_value_t)]
+    relay_login: OldLogin,
+
+    /// Take plain text from other machines on that port
+    #[arg(long, env = "INTERCOM_RELAY_PLAIN")]
+    relay_plain: bool,
+
     /// How many clients may be connected at a time
     #[arg(long, env = "INTERCOM_MAX_CLIENTS", value_name = "N", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -142,10 +167,25 @@ pub struct Config {
     pub second_login: SecondLogin,
     /// STUN and TURN servers for clients.
     pub ice: Ice,
+    /// Ports of their own for old dialects.
+    pub old_ports: OldPorts,
+    /// How clients of simple come in.
+    pub simple: OldDoor,
+    /// How clients of relay come in.
+    pub relay: OldDoor,
     /// How many may be connected.
     pub max_clients: u32,
     /// Pings and deadlines of a connection.
     pub timing: Timing,
+}
+
+/// Ports of their own for dialects that have no login.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OldPorts {
+    /// HELLO, SESSION, ROOM.
+    pub simple: Option<SocketAddr>,
+    /// One browser, one program.
+    pub relay: Option<SocketAddr>,
 }
 
 /// Settings that do not go together.
@@ -163,6 +203,12 @@ pub enum ConfigError {
     /// Only `.p12` files have one.
     #[error("--cert-password-file goes with a .p12 file; a PEM key must be unencrypted")]
     PasswordForPem,
+    /// A port on which nobody would be let in.
+    #[error("--{0} needs --{0}-login: local, token or account:NAME")]
+    NoOldLogin(&'static str),
+    /// Plain text on no port.
+    #[error("--{0}-plain goes with --{0}")]
+    NoOldPort(&'static str),
     /// STUN and TURN servers.
     #[error(transparent)]
     Ice(#[from] IceError),
@@ -185,6 +231,9 @@ impl Config {
             registration: Registration::default(),
             second_login: SecondLogin::default(),
             ice: Ice::default(),
+            old_ports: OldPorts::default(),
+            simple: OldDoor::default(),
+            relay: OldDoor::default(),
             max_clients: 1000,
             timing: Timing::default(),
         }
@@ -192,6 +241,11 @@ impl Config {
 
     pub(crate) fn limits(&self) -> Limits {
         Limits { second_login: self.second_login, ..Limits::default() }
+    }
+
+    /// Who may come in by a dialect without a login.
+    pub(crate) fn old_doors(&self) -> OldDoors {
+        OldDoors { simple: self.simple.clone(), relay: self.relay.clone() }
     }
 
     /// Who may connect.
@@ -226,9 +280,25 @@ impl TryFrom<Serve> for Config {
             registration: args.registration,
             second_login: args.second_login.into(),
             ice: Ice::read(args.stun_server, args.turn_server, args.turn_secret_file.as_deref())?,
+            old_ports: OldPorts { simple: args.simple, relay: args.relay },
+            simple: old_door("simple", args.simple, args.simple_login, args.simple_plain)?,
+            relay: old_door("relay", args.relay, args.relay_login, args.relay_plain)?,
             max_clients: args.max_clients,
             timing: Timing::default(),
         })
+    }
+}
+
+fn old_door(
+    name: &'static str,
+    port: Option<SocketAddr>,
+    login: OldLogin,
+    plain: bool,
+) -> Result<OldDoor, ConfigError> {
+    match port {
+        Some(_) if login == OldLogin::Off => Err(ConfigError::NoOldLogin(name)),
+        None if plain => Err(ConfigError::NoOldPort(name)),
+        _ => Ok(OldDoor { login, plain }),
     }
 }
 
@@ -335,6 +405,22 @@ mod tests {
             (&["--key", "k.pem"], "--cert"),
             (&["--cert", "c.p12", "--key", "k.pem"], "inside"),
             (&["--cert", "c.pem", "--key", "k", "--cert-password-file", "p"], ".p12"),
+        ] {
+            let error = parse(args).unwrap_err();
+            assert!(error.contains(fault), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_port_without_a_login_of_its_own_says_who_may_use_it() {
+        let config = parse(&["--simple", "[::]:8444", "--simple-login", "local"]).unwrap();
+        assert_eq!(config.simple, OldDoor { login: OldLogin::Local, plain: false });
+        assert_eq!(parse(&["--relay-login", "token"]).unwrap().relay.login, OldLogin::Token);
+        for (args, fault) in [
+            (&["--simple", "[::]:8444"][..], "--simple-login"),
+            (&["--simple-login", "local", "--simple-plain"], "goes with --simple"),
+            (&["--relay", "[::]:8445", "--relay-login", "off"], "--relay-login"),
+            (&["--relay-login", "everybody"], "account:NAME"),
         ] {
             let error = parse(args).unwrap_err();
             assert!(error.contains(fault), "{error}");

@@ -98,6 +98,10 @@ pub(crate) enum Entrance {
     Gst(Identity, Way),
     /// By the extended one: the first message says who it is.
     Intercom(Visitor),
+    /// By HELLO, SESSION and ROOM; the first message says under which name.
+    Simple(Identity, Way),
+    /// By the one for a browser and a program that meet under a name.
+    Relay { identity: Identity, way: Way, name: String },
 }
 
 impl std::fmt::Display for Entrance {
@@ -106,6 +110,8 @@ impl std::fmt::Display for Entrance {
             Self::Gst(Identity { account: Some(account), .. }, _) => write!(f, "{account}"),
             Self::Gst(Identity { access, .. }, _) => write!(f, "guest, {access:?}"),
             Self::Intercom(_) => f.write_str("intercom.v1"),
+            Self::Simple(..) => f.write_str("simple"),
+            Self::Relay { .. } => f.write_str("relay"),
         }
     }
 }
@@ -173,6 +179,8 @@ where
             Desk::new(membership, Dialect::gst(), 0)
         }
         Entrance::Intercom(visitor) => greet(sink, stream, visitor, hub, timing).await?,
+        // Until their dialects are there.
+        Entrance::Simple(..) | Entrance::Relay { .. } => return Err(End::NotAdmitted),
     };
     Ok(Box::new(desk))
 }

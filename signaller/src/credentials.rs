@@ -51,10 +51,25 @@ pub(crate) fn find(uri: &Uri, headers: &HeaderMap, takes_cookies: bool) -> Crede
     let carrier = bearer(headers)
         .or(path_token)
         .map(Carrier::Token)
-        .or_else(|| in_query(uri).map(Carrier::Ticket))
+        .or_else(|| value_in(uri.query()?, "ticket").map(Carrier::Ticket))
         .or_else(|| cookie(headers).filter(|_| takes_cookies).map(Carrier::Session));
     let header = headers.get("x-intercom-instance").and_then(|value| value.to_str().ok());
     Credentials { carrier, instance: header.map(str::to_owned).or(path_instance) }
+}
+
+/// The same for a dialect without a login of its own: a token in a header, in the path that begins
+/// with `/t/TOKEN`, or in the query.
+pub(crate) fn token(path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Carrier> {
+    let token = bearer(headers).or(in_path(path).0).or_else(|| value_in(query?, "token"));
+    token.map(Carrier::Token)
+}
+
+/// What follows the token in a path, or all of it.
+pub(crate) fn behind_token(path: &str) -> &str {
+    match path.strip_prefix("/t/") {
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => path,
+    }
 }
 
 /// The same for any other request: what is in an address may be written down somewhere.
@@ -77,10 +92,9 @@ fn in_path(path: &str) -> (Option<Presented>, Option<String>) {
     (Some(Presented(token.to_owned())), instance.map(str::to_owned))
 }
 
-fn in_query(uri: &Uri) -> Option<Presented> {
-    let pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
-    let mut tickets = pairs.filter(|(key, _)| key == "ticket");
-    tickets.next().map(|(_, ticket)| Presented(ticket.into_owned()))
+fn value_in(query: &str, name: &str) -> Option<Presented> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| Presented(value.into_owned()))
 }
 
 fn cookie(headers: &HeaderMap) -> Option<Presented> {
@@ -107,6 +121,24 @@ mod tests {
 
     fn token(text: &str) -> Option<Carrier> {
         Some(Carrier::Token(Presented(text.into())))
+    }
+
+    #[test]
+    fn an_old_dialect_has_its_token_in_header_path_or_query() {
+        let none = HeaderMap::new();
+        let mut head = HeaderMap::new();
+        head.insert("authorization", "Bearer h".parse().unwrap());
+        for (path, query, headers, carrier) in [
+            ("/t/p/door", Some("token=q"), &none, token("p")),
+            ("/door", Some("x=1&token=q"), &none, token("q")),
+            ("/t/p", None, &head, token("h")),
+            ("/door", Some("ticket=q"), &none, None),
+        ] {
+            assert_eq!(super::token(path, query, headers), carrier, "{path}");
+        }
+        for (path, rest) in [("/t/p/door", "/door"), ("/t/p", ""), ("/door", "/door"), ("", "")] {
+            assert_eq!(behind_token(path), rest);
+        }
     }
 
     #[test]

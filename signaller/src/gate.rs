@@ -203,6 +203,17 @@ impl Gate {
         }
     }
 
+    /// As whom a client comes in whose protocol has no login, and that shows something.
+    pub(crate) async fn identity_of(
+        &self,
+        carrier: &Carrier,
+        way: Way,
+    ) -> Result<Identity, NotAdmitted> {
+        let login = Login::with(self.credential(carrier, way.remote).await?, true);
+        self.write_down(&login, way.remote);
+        Ok(Identity { credential: login.credential, ..Identity::account(login.account) })
+    }
+
     /// Lets somebody in as far as its first message; strangers are few at a time.
     pub(crate) fn visitor(
         self: &Arc<Self>,
@@ -355,7 +366,8 @@ impl Visitor {
 /// As whom a client comes in that can come back.
 pub(crate) fn returning(known: Resume) -> Identity {
     let Resume { account, credential, peer, calls, .. } = known;
-    Identity { account, access: Access::Full, peer: Some(peer), credential, calls, resumes: true }
+    let guest = Identity::guest(Access::Full);
+    Identity { account, peer: Some(peer), credential, calls, resumes: true, ..guest }
 }
 
 impl NotAdmitted {

@@ -33,10 +33,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use signaller_core::{Input, Limits};
+use signaller_core::{AccountName, Input, Limits};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -45,11 +46,12 @@ use tower::ServiceExt;
 use tracing::info;
 
 pub use certificate::CertificateError;
-pub use config::{Cli, Command, Config, ConfigError, PROGRAM, Serve};
+pub use config::{Cli, Command, Config, ConfigError, OldPorts, PROGRAM, Serve};
 pub use conn::{MAX_MESSAGE_LEN, Timing};
 pub use hub_task::Counts;
 pub use ice::{Ice, IceError};
 pub use listen::admission::Level;
+pub use listen::old::{OldDoor, OldLogin};
 pub use listen::tls::{Identity, TlsError, What};
 pub use signaller_core::SecondLogin;
 pub use store::{Broken, OpenError, Registration};
@@ -60,6 +62,7 @@ use hub_task::{Begin, Entry, HubHandle, Remembered};
 use link::{Link, Side};
 use listen::Visits;
 use listen::admission::Policy;
+use listen::old::Old;
 use listen::upgrade::{self, NoUpgrade, Upgrades};
 use room::Room;
 use store::{Change, Store};
@@ -72,6 +75,10 @@ const STAY_KNOWN: Duration = Duration::from_secs(600);
 /// How often the clock is looked at, and by how much it differs when somebody has set it.
 const CLOCK_LOOK: Duration = Duration::from_secs(10);
 const CLOCK_SET: Duration = Duration::from_secs(60);
+
+/// Where the servers that speak an old dialect say that they work.
+const HEALTH: &str = "/health";
+const ONLY_WEBSOCKETS: &str = "This port is for WebSockets only, and for /health.\n";
 
 /// A running server.
 #[derive(Debug)]
@@ -107,6 +114,14 @@ pub enum StartError {
     /// They cannot be read.
     #[error(transparent)]
     Broken(#[from] Broken),
+    /// As whom everybody was to come in.
+    #[error("--{door}-login account:{account}: there is no such account; add it first")]
+    NoAccount {
+        /// Of which dialect.
+        door: &'static str,
+        /// Its name.
+        account: AccountName,
+    },
     /// The address.
     #[error("cannot listen on {address}: {source}{}", hint(source))]
     Listen {
@@ -121,7 +136,7 @@ impl StartError {
     /// 2 for what the owner has to set right, 1 for what may pass.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Certificate(_) | Self::Open(_) => 2,
+            Self::Certificate(_) | Self::Open(_) | Self::NoAccount { .. } => 2,
             Self::Broken(_) | Self::Listen { .. } => 1,
         }
     }
@@ -143,9 +158,11 @@ impl Server {
         let tls = certificate.tls()?;
         let main = open(config.listen)?;
         let plain = config.plain.map(open).transpose()?;
+        let old_ports = open_old(&config)?;
 
         let store = Store::open(&config.data_dir).await?;
         store.recall_logins().await?;
+        check_old_logins(&config, &store).await?;
         let (hub, changes) = start_hub(&store, config.limits()).await?;
         let gate = Gate::new(store.clone(), config.ice.clone(), config.registration);
         let room = Room::new(config.max_clients);
@@ -156,6 +173,7 @@ impl Server {
             hub: hub.clone(),
             gate,
             policy: Arc::clone(&policy),
+            old: Arc::new(config.old_doors()),
             room: room.clone(),
             timing: config.timing,
         };
@@ -176,10 +194,19 @@ impl Server {
         };
         let visits = Visits::new(config.timing.visit);
         server.add("https", config.listen, main, |main| {
-            listen::serve_main(main, tls, visits.clone(), app.clone())
+            listen::serve_main(main, Arc::clone(&tls), visits.clone(), app.clone())
         })?;
         if let (Some(plain), Some(address)) = (plain, config.plain) {
-            server.add("http", address, plain, |plain| listen::serve_plain(plain, visits, app))?;
+            server.add("http", address, plain, |plain| {
+                listen::serve_plain(plain, visits.clone(), app.clone())
+            })?;
+        }
+        for (old, address, listener) in old_ports {
+            let app = OldApp { old, upgrades: app.upgrades.clone(), hub: server.hub.clone() };
+            let (tls, visits) = (Arc::clone(&tls), visits.clone());
+            server.add(old.name(), address, listener, |listener| {
+                listen::serve_main(listener, tls, visits, app)
+            })?;
         }
         Ok(server)
     }
@@ -284,6 +311,39 @@ impl listen::App for App {
     }
 }
 
+/// Answers every request on a port that speaks an old dialect only.
+#[derive(Clone)]
+struct OldApp {
+    old: Old,
+    upgrades: Upgrades,
+    hub: HubHandle,
+}
+
+impl OldApp {
+    async fn route(&self, link: Link, mut request: Request<Incoming>) -> Response<Body> {
+        if !upgrade::is_asked(&request) {
+            return match request.uri().path() {
+                HEALTH if self.hub.count().await.is_ok() => "OK\n".into_response(),
+                HEALTH => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+                _ => (StatusCode::NOT_FOUND, ONLY_WEBSOCKETS).into_response(),
+            };
+        }
+        match self.upgrades.upgrade_old(self.old, link, &mut request).await {
+            Ok(response) => response,
+            Err(NoUpgrade::Refused(status, words)) => {
+                (status, format!("{words}\n")).into_response()
+            }
+            Err(NoUpgrade::BelongsOnTls) => StatusCode::FORBIDDEN.into_response(),
+        }
+    }
+}
+
+impl listen::App for OldApp {
+    async fn answer(&self, link: Link, request: Request<Incoming>) -> Response<Body> {
+        http::secure(self.route(link, request).await)
+    }
+}
+
 /// The hub, told of everything that outlives a server: accounts, calls that were open, and who may
 /// come back.
 async fn start_hub(
@@ -346,6 +406,24 @@ fn is_old(then: (Instant, SystemTime), now: (Instant, SystemTime)) -> bool {
     let passed = now.0.duration_since(then.0);
     let by_clock = now.1.duration_since(then.1).unwrap_or_default();
     passed >= STAY_KNOWN || by_clock.abs_diff(passed) >= CLOCK_SET
+}
+
+fn open_old(config: &Config) -> Result<Vec<(Old, SocketAddr, TcpListener)>, StartError> {
+    let ports = [(Old::Simple, config.old_ports.simple), (Old::Relay, config.old_ports.relay)];
+    let wanted = ports.into_iter().filter_map(|(old, address)| Some((old, address?)));
+    wanted.map(|(old, address)| Ok((old, address, open(address)?))).collect()
+}
+
+/// Whose account all clients of a dialect have must be there: nobody would get in.
+async fn check_old_logins(config: &Config, store: &Store) -> Result<(), StartError> {
+    for (old, door) in [(Old::Simple, &config.simple), (Old::Relay, &config.relay)] {
+        if let OldLogin::Account(account) = &door.login
+            && store.account(account).await?.is_none()
+        {
+            return Err(StartError::NoAccount { door: old.name(), account: account.clone() });
+        }
+    }
+    Ok(())
 }
 
 fn open(address: SocketAddr) -> Result<TcpListener, StartError> {

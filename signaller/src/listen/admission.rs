@@ -45,7 +45,7 @@ const ANONYMOUS_DENIED: &str = "This server admits nobody without a login; \
      start it with --anonymous watch or --anonymous full to change that.";
 const LOCAL_PEERS_DENIED: &str = "This server admits no local peers without a login; \
      start it with --local-peers watch or --local-peers full to change that.";
-const FOREIGN_ORIGIN: &str = "Pages of this origin may not connect: \
+pub(super) const FOREIGN_ORIGIN: &str = "Pages of this origin may not connect: \
      start the server with --allowed-origin ORIGIN to change that.";
 
 impl Policy {
@@ -83,7 +83,7 @@ impl Policy {
     }
 
     /// No Origin, our own, or one that the owner listed.
-    fn origin_passes(&self, link: Link, headers: &HeaderMap) -> bool {
+    pub(super) fn origin_passes(&self, link: Link, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else { return true };
         let Some(origin) = origin.to_str().ok().and_then(|text| Url::parse(text).ok()) else {
@@ -112,9 +112,13 @@ fn admit(level: Level, denied: &'static str) -> Verdict {
 }
 
 fn is_local_peer(link: Link, headers: &HeaderMap) -> bool {
+    is_of_this_machine(link, headers) && !headers.contains_key(header::ORIGIN)
+}
+
+/// Both ends are, and no proxy says that it is in between.
+pub(super) fn is_of_this_machine(link: Link, headers: &HeaderMap) -> bool {
     link.local.is_loopback()
         && link.remote.is_loopback()
-        && !headers.contains_key(header::ORIGIN)
         && !headers.keys().any(|name| is_of_a_proxy(name.as_str()))
 }
 

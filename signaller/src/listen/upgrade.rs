@@ -11,6 +11,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use intercom_protocol::intercom::SUBPROTOCOL;
+use signaller_core::Identity;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -18,12 +19,13 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tracing::{debug, info};
 
 use super::admission::{Policy, Verdict};
+use super::old::{self, As, Old, OldDoors, Port};
 use crate::conn::{self, Entrance, Timing};
 use crate::credentials::{self, Carrier};
 use crate::gate::{Gate, NotAdmitted};
 use crate::hub_task::HubHandle;
 use crate::link::Link;
-use crate::room::Room;
+use crate::room::{Room, Seat};
 
 /// Where WebSockets are: stock clients use the root, others a path of their own.
 const PATHS: [&str; 3] = ["/", "/ws", "/webrtc"];
@@ -40,6 +42,7 @@ pub(crate) struct Upgrades {
     pub(crate) hub: HubHandle,
     pub(crate) gate: Arc<Gate>,
     pub(crate) policy: Arc<ArcSwap<Policy>>,
+    pub(crate) old: Arc<OldDoors>,
     /// A seat for every connection that there may be.
     pub(crate) room: Room,
     pub(crate) timing: Timing,
@@ -56,8 +59,13 @@ pub(crate) enum NoUpgrade {
 /// Whether a request asks for a WebSocket, or for a path that has nothing else: a browser does not
 /// tell a page why it got no WebSocket, so the page asks again over HTTP and reads the refusal.
 pub(crate) fn is_wanted<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path();
+    is_asked(request) || path != PATHS[0] && (is_socket_path(path) || Old::at(path).is_some())
+}
+
+/// Whether a request asks for a WebSocket.
+pub(crate) fn is_asked<B>(request: &Request<B>) -> bool {
     has_token(request.headers(), header::UPGRADE, "websocket")
-        || request.uri().path() != PATHS[0] && is_socket_path(request.uri().path())
 }
 
 impl Upgrades {
@@ -67,11 +75,25 @@ impl Upgrades {
         link: Link,
         request: &mut Request<Incoming>,
     ) -> Result<Response<Body>, NoUpgrade> {
-        let answer = self.answer(link, request).await;
-        if let Err(NoUpgrade::Refused(status, words)) = &answer {
-            info!(remote = %link.remote, %status, "WebSocket refused: {words}");
-        }
-        answer
+        let answer = match Old::at(request.uri().path()) {
+            Some((old, rest)) => {
+                let rest = rest.to_owned();
+                self.answer_old(old, Port::Shared, &rest, link, request).await
+            }
+            None => self.answer(link, request).await,
+        };
+        said(link, answer)
+    }
+
+    /// The same on a port that speaks an old dialect only.
+    pub(crate) async fn upgrade_old(
+        &self,
+        old: Old,
+        link: Link,
+        request: &mut Request<Incoming>,
+    ) -> Result<Response<Body>, NoUpgrade> {
+        let path = request.uri().path().to_owned();
+        said(link, self.answer_old(old, Port::Own, &path, link, request).await)
     }
 
     async fn answer(
@@ -91,15 +113,11 @@ impl Upgrades {
         let takes_cookies = Policy::takes_cookies(link, headers);
         let credentials = credentials::find(request.uri(), headers, takes_cookies);
         let accept = accept_key(request);
-        let not_a_handshake = || refused(StatusCode::BAD_REQUEST, NOT_A_HANDSHAKE);
         // A ticket is good once: nothing else may be in the way when it is used up.
         if accept.is_none() && matches!(credentials.carrier, Some(Carrier::Ticket(_))) {
             return Err(not_a_handshake());
         }
-        let seat = self.room.seat();
-        if seat.is_none() && accept.is_some() {
-            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM));
-        }
+        let seat = self.seat(accept.as_ref())?;
         let proven =
             self.gate.prove(credentials.carrier.as_ref(), guests.ok(), link.remote).await?;
         let is_extended = has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
@@ -114,8 +132,65 @@ impl Upgrades {
             let identity = identity.ok_or_else(|| refused(StatusCode::UNAUTHORIZED, denied))?;
             Entrance::Gst(identity, way)
         };
+        self.serve(link, request, accept, seat, entrance)
+    }
+
+    /// `path` is what follows the dialect's name.
+    async fn answer_old(
+        &self,
+        old: Old,
+        port: Port,
+        path: &str,
+        link: Link,
+        request: &mut Request<Incoming>,
+    ) -> Result<Response<Body>, NoUpgrade> {
+        let headers = request.headers();
+        let verdict = self.old.judge(old, port, &self.policy.load(), link, headers);
+        let prior = match verdict {
+            old::Verdict::Enter(prior) => prior,
+            old::Verdict::BelongsOnTls => return Err(NoUpgrade::BelongsOnTls),
+            old::Verdict::Refuse(status, words) => return Err(NoUpgrade::Refused(status, words)),
+        };
+        let accept = accept_key(request);
+        let seat = self.seat(accept.as_ref())?;
+        let way = link.way(false);
+        let carrier = credentials::token(path, request.uri().query(), headers);
+        let identity = match (carrier, prior) {
+            (None, Ok(As::Guest(access))) => Identity::guest(access),
+            (None, Ok(As::Account(account))) => Identity::account(account),
+            (None, Err(words)) => return Err(NoUpgrade::Refused(StatusCode::UNAUTHORIZED, words)),
+            (Some(token), _) => self.gate.identity_of(&token, way).await?,
+        };
+        let entrance = match old {
+            Old::Simple => Entrance::Simple(identity, way),
+            Old::Relay => {
+                let name = credentials::behind_token(path).trim_matches('/').to_owned();
+                Entrance::Relay { identity, way, name }
+            }
+        };
+        self.serve(link, request, accept, seat, entrance)
+    }
+
+    /// A seat for whoever would get a WebSocket.
+    fn seat(&self, accept: Option<&HeaderValue>) -> Result<Option<Seat>, NoUpgrade> {
+        let seat = self.room.seat();
+        if seat.is_none() && accept.is_some() {
+            return Err(refused(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM));
+        }
+        Ok(seat)
+    }
+
+    fn serve(
+        &self,
+        link: Link,
+        request: &mut Request<Incoming>,
+        accept: Option<HeaderValue>,
+        seat: Option<Seat>,
+        entrance: Entrance,
+    ) -> Result<Response<Body>, NoUpgrade> {
         let accept = accept.ok_or_else(not_a_handshake)?;
         info!(remote = %link.remote, side = ?link.side, %entrance, "WebSocket");
+        let is_extended = matches!(entrance, Entrance::Intercom(_));
         let upgrade = hyper::upgrade::on(request);
         let (hub, timing) = (self.hub.clone(), self.timing);
         tokio::spawn(async move {
@@ -126,6 +201,20 @@ impl Upgrades {
         });
         Ok(switching(accept, is_extended))
     }
+}
+
+fn said(
+    link: Link,
+    answer: Result<Response<Body>, NoUpgrade>,
+) -> Result<Response<Body>, NoUpgrade> {
+    if let Err(NoUpgrade::Refused(status, words)) = &answer {
+        info!(remote = %link.remote, %status, "WebSocket refused: {words}");
+    }
+    answer
+}
+
+fn not_a_handshake() -> NoUpgrade {
+    refused(StatusCode::BAD_REQUEST, NOT_A_HANDSHAKE)
 }
 
 /// The WebSocket, once the peer's system has taken our answer; `None` if it does not within that time.
