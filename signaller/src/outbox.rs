@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use signaller_core::{CloseReason, Notice, Payload, Refusal, Text};
+use signaller_core::{CloseReason, Description, Notice, Payload, Refusal, Text};
 use tokio::sync::{Notify, oneshot};
 
 /// Letters that wait for one socket…
@@ -315,6 +315,11 @@ fn text_len(notice: &Notice) -> usize {
             let metas = peers.iter().filter_map(|listed| listed.status.meta.as_ref());
             metas.map(|meta| meta.len()).sum::<usize>() + 64 * peers.len()
         }
+        Notice::IncomingCall { offer: description, .. }
+        | Notice::CallAccepted { answer: description, .. } => {
+            description.as_deref().map_or(0, described_len)
+        }
+        Notice::CallCandidate { candidate, .. } => candidate.len(),
         Notice::Refused(Refusal::Unreadable(fault)) => fault.len(),
         Notice::Refused(Refusal::NoSuchPeer(peer) | Refusal::NotYourProducer(peer)) => {
             peer.as_str().len()
@@ -323,6 +328,10 @@ fn text_len(notice: &Notice) -> usize {
         Notice::Snapshot(snapshot) => 128 * snapshot.accounts.len() + 16 * snapshot.sessions.len(),
         _ => 0,
     }
+}
+
+fn described_len(Description { sdp, key }: &Description) -> usize {
+    sdp.len() + key.as_ref().map_or(0, |key| key.len())
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Which calls there are. At most one an account; what happens in one is the hub's to decide.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::accounts::AccountName;
 use crate::ids::{CallId, ConnId, PeerId};
-use crate::words::Media;
+use crate::words::{Description, Media};
 
 /// From ring to hang-up.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Side {
     pub(crate) media: Media,
     /// The producers that carry it.
     pub(crate) peers: Vec<PeerId>,
+    /// What carries it instead.
+    pub(crate) description: Option<Arc<Description>>,
 }
 
 impl Call {
@@ -42,6 +45,10 @@ impl Call {
         }
     }
 
+    pub(crate) fn is_between(&self, one: &AccountName, other: &AccountName) -> bool {
+        self.sides(one).is_some_and(|(_, far)| far.account == *other)
+    }
+
     pub(crate) fn side_mut(&mut self, account: &AccountName) -> Option<&mut Side> {
         [&mut self.caller, &mut self.callee].into_iter().find(|side| side.account == *account)
     }
@@ -54,7 +61,7 @@ impl Call {
 
 impl Side {
     pub(crate) fn new(account: AccountName, conn: Option<ConnId>, media: Media) -> Self {
-        Self { account, conn, media, peers: Vec::new() }
+        Self { account, conn, media, peers: Vec::new(), description: None }
     }
 }
 

@@ -248,11 +248,14 @@ impl Hub {
             Request::Relay { session, payload } => self.relay(conn, session, payload),
             Request::Spoil { session, fault } => self.spoil(conn, session, &fault),
             Request::ListAccounts => self.list_accounts(conn),
-            Request::OfferCall { to, media } => self.offer_call(now, conn, &to, media),
-            Request::AnswerCall { call, answer } => self.answer_call(now, conn, call, answer),
+            Request::OfferCall { to, media } => self.offer_call(now, conn, &to, media, None),
+            Request::AnswerCall { call, answer } => {
+                self.answer_call(now, conn, call, answer, None)
+            }
             Request::AttachPeer { call, peer } => self.attach_peer(conn, call, &peer),
             Request::UpdateCall { call, media } => self.update_call(conn, call, media),
             Request::EndCall { call, cause } => self.hang_up(now, conn, call, cause),
+            Request::Described { with, act } => self.described_call(now, conn, &with, act),
             Request::AskIceServers => {
                 self.answer(conn, Notice::IceServers);
                 Ok(())

@@ -35,6 +35,6 @@ pub use ids::{CallId, ConnId, CredentialId, PeerId, Rng, SessionId};
 pub use limits::{Limits, Rate, SecondLogin};
 pub use peers::Identity;
 pub use words::{
-    Access, AccountStatus, Answer, CallStage, CallView, CloseReason, EndCause, EndReason, Listed,
-    Media, Notice, Payload, Refusal, RejectCause, Request, Role, Seen, Snapshot, Status, Text,
+    Access, AccountStatus, Act, Answer, CallStage, CallView, CloseReason, Description, EndCause, EndReason, Listed,
+    Media, Medium, Notice, Payload, Refusal, RejectCause, Request, Role, Seen, Snapshot, Status, Text,
 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::accounts::AccountName;
 use crate::ids::{ConnId, CredentialId, PeerId, SessionId};
 use crate::limits::Meter;
-use crate::words::{Access, Listed, Role, Status};
+use crate::words::{Access, Listed, Medium, Role, Status};
 
 /// As whom somebody connects, and what it can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +22,28 @@ pub struct Identity {
     pub credential: Option<CredentialId>,
     /// Whether its protocol knows calls and accounts; nothing of them is sent to others.
     pub calls: bool,
+    /// How the media of its calls travel.
+    pub medium: Medium,
     /// Whether it can come back after its socket broke.
     pub resumes: bool,
+    /// Whether it is refused while its account is there already, whatever
+    /// [`SecondLogin`](crate::SecondLogin) says.
+    pub is_exclusive: bool,
 }
 
 impl Identity {
     /// Somebody without a login.
     pub fn guest(access: Access) -> Self {
-        Self { account: None, access, peer: None, credential: None, calls: false, resumes: false }
+        Self {
+            account: None,
+            access,
+            peer: None,
+            credential: None,
+            calls: false,
+            medium: Medium::Sessions,
+            resumes: false,
+            is_exclusive: false,
+        }
     }
 
     /// A login from a protocol that knows neither calls nor coming back.
@@ -161,6 +175,17 @@ impl Peers {
     pub(crate) fn callable(&self, account: &AccountName) -> Vec<ConnId> {
         let conns = self.by_account.get(account).into_iter().flatten().copied();
         conns.filter(|conn| self.knows_calls(*conn)).collect()
+    }
+
+    /// Those of them whose calls carry descriptions.
+    pub(crate) fn described(&self, account: &AccountName) -> Vec<ConnId> {
+        let mut conns = self.callable(account);
+        conns.retain(|conn| self.medium(*conn) == Medium::Descriptions);
+        conns
+    }
+
+    pub(crate) fn medium(&self, conn: ConnId) -> Medium {
+        self.by_conn.get(&conn).map(|peer| peer.identity.medium).unwrap_or_default()
     }
 
     /// All connections that know calls and have an account, in no order.

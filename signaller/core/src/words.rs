@@ -1,5 +1,6 @@
 //! What a peer may ask and what it may hear, whatever protocol it speaks.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::accounts::{AccountName, Kind, NameError, Right};
@@ -118,6 +119,14 @@ pub enum Request {
         /// Why.
         cause: EndCause,
     },
+    /// What a protocol says of the call with an account whose calls carry [`Description`]s and have no
+    /// ids.
+    Described {
+        /// The other side.
+        with: AccountName,
+        /// What is said.
+        act: Act,
+    },
     /// STUN and TURN servers.
     AskIceServers,
     /// Leave for good.
@@ -129,6 +138,46 @@ pub enum Request {
         /// One sentence for a person.
         fault: String,
     },
+}
+
+/// What a side says in a call that carries descriptions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Ring the account.
+    Offer(Arc<Description>),
+    /// Accept its call.
+    Accept(Arc<Description>),
+    /// Reject it.
+    Reject,
+    /// End the call, or cancel it while it rings.
+    End,
+    /// Pass on one more way to reach the sender.
+    Candidate(Text),
+}
+
+/// Where the media of a side are to be had, as it says itself. Text that the hub passes on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Description {
+    /// A session description.
+    pub sdp: Text,
+    /// What they are ciphered with.
+    pub key: Option<Text>,
+}
+
+impl fmt::Debug for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…") // no log is the place for it
+    }
+}
+
+/// How the media of a call get to the other side; the two must have the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Medium {
+    /// In sessions with attached peers.
+    #[default]
+    Sessions,
+    /// As the ends agree by the descriptions that the call carries.
+    Descriptions,
 }
 
 /// What one side of a call sends.
@@ -282,6 +331,8 @@ pub enum Notice {
         from: AccountName,
         /// What the caller will send.
         media: Media,
+        /// For connections that take descriptions, if the caller gave one.
+        offer: Option<Arc<Description>>,
     },
     /// To both sides: the call has begun.
     CallAccepted {
@@ -291,6 +342,17 @@ pub enum Notice {
         from: AccountName,
         /// What the other side sends.
         media: Media,
+        /// To a caller that gave a description: the callee's.
+        answer: Option<Arc<Description>>,
+    },
+    /// One more way to reach the other side of a call that carries descriptions.
+    CallCandidate {
+        /// Which call.
+        call: CallId,
+        /// The other side.
+        from: AccountName,
+        /// As it came.
+        candidate: Text,
     },
     /// The other side's media are to be had from this peer.
     CallPeer {

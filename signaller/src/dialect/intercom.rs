@@ -107,12 +107,12 @@ impl Intercom {
             Notice::CallRinging { call, to } => {
                 ServerMessage::CallRinging { call_id: id(*call), to: name(to) }
             }
-            Notice::IncomingCall { call, from, media } => ServerMessage::IncomingCall {
+            Notice::IncomingCall { call, from, media, .. } => ServerMessage::IncomingCall {
                 call_id: id(*call),
                 from: name(from),
                 media: media_to_wire(*media),
             },
-            Notice::CallAccepted { call, from, media } => ServerMessage::CallAccepted {
+            Notice::CallAccepted { call, from, media, .. } => ServerMessage::CallAccepted {
                 call_id: id(*call),
                 from: name(from),
                 media: media_to_wire(*media),
@@ -150,6 +150,7 @@ impl Intercom {
             | Notice::SessionStarted { .. }
             | Notice::SessionEnded { .. }
             | Notice::Relayed { .. }
+            | Notice::CallCandidate { .. }
             | Notice::Producers(_)
             | Notice::Consumers(_) => return None,
         })

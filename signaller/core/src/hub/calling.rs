@@ -3,6 +3,7 @@
 //! Every race has one winner, the input that comes first: a call that is over is unknown to what
 //! comes later.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Hub;
@@ -14,9 +15,12 @@ use crate::peers::Peer;
 use crate::sessions::Session;
 use crate::timers::Due;
 use crate::words::{
-    AccountStatus, Answer, CallStage, CallView, EndCause, EndReason, Media, Notice, Refusal,
-    RejectCause, Role, Seen, Snapshot,
+    AccountStatus, Act, Answer, CallStage, CallView, Description, EndCause, EndReason, Media,
+    Medium, Notice, Refusal, RejectCause, Role, Seen, Snapshot, Text,
 };
+
+/// What a side sends that says so only in its description.
+const ALL: Media = Media { audio: true, video: true };
 
 const NOT_ACCEPTED: Refusal = Refusal::BadState("has not been accepted yet");
 const NOT_RINGING: Refusal = Refusal::BadState("does not ring any more");
@@ -36,17 +40,20 @@ impl Hub {
         conn: ConnId,
         to: &AccountName,
         media: Media,
+        offer: Option<Arc<Description>>,
     ) -> Result<(), Refusal> {
         let from = self.account_of(conn)?;
         self.check_call(now, conn, &from, to)?;
         let id = self.rng.call_id();
         let caller = Side::new(from.clone(), Some(conn), media);
+        let caller = Side { description: offer, ..caller };
         let callee = Side::new(to.clone(), None, Media::default());
         self.calls.insert(id, Call { caller, callee, rang: now, accepted: None });
         self.timers.set(Due::Ring(id), now + self.limits.ring);
         self.answer(conn, Notice::CallRinging { call: id, to: to.clone() });
-        let ringing = self.peers.callable(to);
-        self.notify_all(ringing, Notice::IncomingCall { call: id, from: from.clone(), media });
+        for ringing in self.peers.callable(to) {
+            self.ring(ringing, id);
+        }
         self.publish(&from);
         self.publish(to);
         Ok(())
@@ -58,6 +65,7 @@ impl Hub {
         conn: ConnId,
         id: CallId,
         answer: Answer,
+        description: Option<Arc<Description>>,
     ) -> Result<(), Refusal> {
         let account = self.account_of(conn)?;
         let call = self.own_call(&account, id)?;
@@ -68,11 +76,35 @@ impl Hub {
             return Err(Refusal::BadState("is for the other side to answer"));
         }
         match answer {
-            Answer::Accept(media) => self.accept(now, conn, id, media),
+            Answer::Accept(media) => self.accept(now, conn, id, media, description),
             Answer::Reject(RejectCause::Rejected) => self.end_call(now, id, EndReason::Rejected),
             Answer::Reject(RejectCause::Busy) => self.end_call(now, id, EndReason::Busy),
         }
         Ok(())
+    }
+
+    /// What is said of a call by the name of its other side: an account is in one call at most.
+    pub(super) fn described_call(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        with: &AccountName,
+        act: Act,
+    ) -> Result<(), Refusal> {
+        let account = self.account_of(conn)?;
+        let own = self.calls.of(&account).filter(|(_, call)| call.is_between(&account, with));
+        let id = own.map(|(id, _)| id).ok_or(Refusal::NoSuchCall);
+        match act {
+            Act::Offer(offer) => self.offer_call(now, conn, with, ALL, Some(offer)),
+            Act::Accept(answer) => {
+                self.answer_call(now, conn, id?, Answer::Accept(ALL), Some(answer))
+            }
+            Act::Reject => {
+                self.answer_call(now, conn, id?, Answer::Reject(RejectCause::Rejected), None)
+            }
+            Act::End => self.hang_up(now, conn, id?, EndCause::Hangup),
+            Act::Candidate(candidate) => self.pass_candidate(conn, &account, id?, candidate),
+        }
     }
 
     pub(super) fn attach_peer(
@@ -179,8 +211,7 @@ impl Hub {
         let knows_calls = self.peers.peer(conn).is_some_and(|peer| peer.identity.calls);
         let Some((id, call)) = self.calls.of(account).filter(|_| knows_calls) else { return };
         if call.accepted.is_none() && call.callee.account == *account {
-            let (from, media) = (call.caller.account.clone(), call.caller.media);
-            self.notify(conn, Notice::IncomingCall { call: id, from, media });
+            self.ring(conn, id);
         }
     }
 
@@ -208,7 +239,7 @@ impl Hub {
         }
         let [caller, callee] = [caller, callee].map(|side| {
             let conn = self.peers.find(&side.peer).map(|(conn, _)| conn);
-            Side { account: side.account, conn, media: side.media, peers: side.attached }
+            Side { peers: side.attached, ..Side::new(side.account, conn, side.media) }
         });
         let is_whole = caller.conn.is_some() && callee.conn.is_some();
         let accounts = [caller.account.clone(), callee.account.clone()];
@@ -413,25 +444,68 @@ impl Hub {
         Ok(())
     }
 
-    fn accept(&mut self, now: Instant, conn: ConnId, id: CallId, media: Media) {
+    fn accept(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        id: CallId,
+        media: Media,
+        answer: Option<Arc<Description>>,
+    ) {
         let Some(call) = self.calls.call_mut(id) else { return };
         call.accepted = Some(now);
         call.callee.conn = Some(conn);
         call.callee.media = media;
+        let offer = call.caller.description.take();
         let (caller, callee) = (call.caller.clone(), call.callee.clone());
         self.timers.cancel(Due::Ring(id));
-        let accepted = Notice::CallAccepted { call: id, from: callee.account.clone(), media };
-        self.notify_all(caller.conn, accepted);
-        let from = caller.account;
-        self.answer(conn, Notice::CallAccepted { call: id, from, media: caller.media });
-        if caller.conn.is_some_and(|conn| self.is_away(conn)) {
-            self.notify(conn, Notice::CallAway { call: id });
+        let is_heard_by_both = offer.is_some() == answer.is_some();
+        if is_heard_by_both {
+            let from = callee.account.clone();
+            self.notify_all(caller.conn, Notice::CallAccepted { call: id, from, media, answer });
+            let (from, media) = (caller.account, caller.media);
+            self.answer(conn, Notice::CallAccepted { call: id, from, media, answer: None });
+            if caller.conn.is_some_and(|conn| self.is_away(conn)) {
+                self.notify(conn, Notice::CallAway { call: id });
+            }
         }
         let mut others = self.peers.callable(&callee.account);
         others.retain(|other| *other != conn);
         let reason = EndReason::AnsweredElsewhere;
         self.notify_all(others, Notice::CallEnded { call: id, reason });
-        self.record_open(id);
+        if is_heard_by_both {
+            self.record_open(id);
+        } else {
+            self.end_call(now, id, EndReason::Incompatible);
+        }
+    }
+
+    /// Tells somebody who could answer that it rings.
+    fn ring(&mut self, conn: ConnId, id: CallId) {
+        let Some(call) = self.calls.call(id) else { return };
+        let Side { account: from, media, description, .. } = call.caller.clone();
+        let offer = description.filter(|_| self.peers.medium(conn) == Medium::Descriptions);
+        self.notify(conn, Notice::IncomingCall { call: id, from, media, offer });
+    }
+
+    /// Who takes no descriptions has no use for it either, and hears nothing.
+    fn pass_candidate(
+        &mut self,
+        conn: ConnId,
+        account: &AccountName,
+        id: CallId,
+        candidate: Text,
+    ) -> Result<(), Refusal> {
+        let call = self.own_call(account, id)?;
+        let Some((own, far)) = call.sides(account) else { return Err(Refusal::NoSuchCall) };
+        if own.conn.is_some_and(|holder| holder != conn) {
+            return Err(HELD_ELSEWHERE);
+        }
+        let mut to = self.peers.described(&far.account);
+        to.retain(|conn| far.conn.is_none_or(|holder| holder == *conn));
+        let from = account.clone();
+        self.notify_all(to, Notice::CallCandidate { call: id, from, candidate });
+        Ok(())
     }
 
     fn end_call(&mut self, now: Instant, id: CallId, reason: EndReason) {

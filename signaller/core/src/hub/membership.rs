@@ -243,6 +243,9 @@ impl Hub {
         }
         let first = self.peers.callable(name);
         let is_there = |conn: &ConnId| self.peers.peer(*conn).is_some_and(|peer| !peer.is_away);
+        if identity.is_exclusive && first.iter().any(is_there) {
+            return Err(CloseReason::LoggedInAlready);
+        }
         match self.limits.second_login {
             SecondLogin::Allow => return Ok(()),
             SecondLogin::Refuse if first.iter().any(is_there) => {

@@ -1,0 +1,220 @@
+//! Calls that carry descriptions themselves, and what becomes of one between two ends of which only
+//! one takes them.
+#![allow(clippy::unwrap_used)]
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{BOTH, World, named, phone_of};
+use signaller_core::{
+    AccountStatus, Act, CallId, CloseReason, Description, EndReason, Fact, Identity, Limits,
+    Medium, Notice, Refusal, Request, SecondLogin,
+};
+
+/// A connection that takes descriptions, as those of RoomRTC do.
+fn liner_of(account: &str) -> Identity {
+    let phone = phone_of(account);
+    Identity { medium: Medium::Descriptions, resumes: false, is_exclusive: true, ..phone }
+}
+
+trait Liners {
+    fn liner(self, name: &'static str) -> Self;
+    fn say(&mut self, name: &str, with: &str, act: Act);
+    fn liner_rings(&mut self, from: &str, to: &str) -> CallId;
+}
+
+impl Liners for World {
+    fn liner(mut self, name: &'static str) -> Self {
+        self.allow(name, |_| ());
+        self.connect(name, liner_of(name));
+        self.welcomed(name);
+        self.clear();
+        self
+    }
+
+    fn say(&mut self, name: &str, with: &str, act: Act) {
+        self.ask(name, Request::Described { with: named(with), act });
+    }
+
+    fn liner_rings(&mut self, from: &str, to: &str) -> CallId {
+        self.say(from, to, Act::Offer(described("offer")));
+        let heard = self.heard(from);
+        let [Notice::CallRinging { call, .. }] = heard[..] else { panic!("{heard:?}") };
+        call
+    }
+}
+
+fn described(sdp: &str) -> Arc<Description> {
+    Arc::new(Description { sdp: sdp.into(), key: Some("key".into()) })
+}
+
+fn candidate(text: &str) -> Act {
+    Act::Candidate(text.into())
+}
+
+#[test]
+fn descriptions_and_candidates_go_through_as_they_came() {
+    let mut world = World::new().liner("ann").liner("bob");
+    let call = world.liner_rings("ann", "bob");
+    let (from, offer) = (named("ann"), Some(described("offer")));
+    assert_eq!(world.heard("bob"), [Notice::IncomingCall { call, from, media: BOTH, offer }]);
+
+    // Both may say how they are reached before anybody has answered.
+    world.say("ann", "bob", candidate("a1"));
+    world.say("bob", "ann", candidate("b1"));
+    let passed = |from: &str, text: &str| Notice::CallCandidate {
+        call,
+        from: named(from),
+        candidate: text.into(),
+    };
+    assert_eq!(world.heard("bob"), [passed("ann", "a1")]);
+    assert_eq!(world.heard("ann"), [passed("bob", "b1")]);
+
+    world.say("bob", "ann", Act::Accept(described("answer")));
+    let (from, answer) = (named("bob"), Some(described("answer")));
+    assert_eq!(world.heard("ann"), [Notice::CallAccepted { call, from, media: BOTH, answer }]);
+    let from = named("ann");
+    assert_eq!(
+        world.heard("bob"),
+        [Notice::CallAccepted { call, from, media: BOTH, answer: None }]
+    );
+    world.say("ann", "bob", candidate("a2"));
+    world.say("bob", "ann", candidate("b2"));
+    assert_eq!(world.heard("bob"), [passed("ann", "a2")]);
+    assert_eq!(world.heard("ann"), [passed("bob", "b2")]);
+
+    world.say("bob", "ann", Act::End);
+    world.expect_call_end(call, &["ann", "bob"], EndReason::Hangup);
+    for act in [candidate("late"), Act::End, Act::Reject, Act::Accept(described("late"))] {
+        world.say("ann", "bob", act);
+        assert_eq!(world.heard("ann"), [Notice::Refused(Refusal::NoSuchCall)]);
+    }
+    assert_eq!(world.heard("bob"), []);
+}
+
+#[test]
+fn a_call_is_named_by_its_other_side_and_by_no_third() {
+    let mut world = World::new().liner("ann").liner("bob").liner("eve");
+    let call = world.liner_rings("ann", "bob");
+    world.clear();
+    for (who, with) in [("eve", "bob"), ("eve", "ann"), ("ann", "eve"), ("bob", "bob")] {
+        for act in [candidate("c"), Act::End, Act::Reject, Act::Accept(described("x"))] {
+            world.say(who, with, act);
+            assert_eq!(world.heard(who), [Notice::Refused(Refusal::NoSuchCall)], "{who} {with}");
+        }
+    }
+    world.say("eve", "bob", Act::Offer(described("offer")));
+    assert_eq!(world.heard("eve"), [Notice::Refused(Refusal::Busy(named("bob")))]);
+    world.say("ann", "bob", Act::Accept(described("mine")));
+    let for_the_other = Refusal::BadState("is for the other side to answer");
+    assert_eq!(world.heard("ann"), [Notice::Refused(for_the_other)]);
+    world.say("bob", "ann", Act::Reject);
+    world.expect_call_end(call, &["ann", "bob"], EndReason::Rejected);
+}
+
+#[test]
+fn what_is_accepted_on_an_end_of_another_kind_is_incompatible() {
+    // Rung by descriptions, accepted where sessions are.
+    let mut world = World::new().liner("ann").phone("bob", "bob").phone("tablet", "bob");
+    let call = world.liner_rings("ann", "bob");
+    let ringing = Notice::IncomingCall { call, from: named("ann"), media: BOTH, offer: None };
+    assert_eq!(world.heard("bob"), [ringing.clone()]);
+    world.clear();
+    world.say("ann", "bob", candidate("nobody takes it"));
+    world.expect_silence_of_calls();
+    world.accept("bob", call);
+    let elsewhere = Notice::CallEnded { call, reason: EndReason::AnsweredElsewhere };
+    assert_eq!(world.heard("tablet"), [elsewhere]);
+    world.expect_call_end(call, &["ann", "bob"], EndReason::Incompatible);
+
+    // And the other way round.
+    let call = world.ring("bob", "ann");
+    world.say("ann", "bob", Act::Accept(described("answer")));
+    world.expect_call_end(call, &["bob", "ann"], EndReason::Incompatible);
+    let Some(Fact::CallEnded(ended)) = world.facts.last() else { panic!("{:?}", world.facts) };
+    assert_eq!((ended.reason, ended.talked), (EndReason::Incompatible, Some(Duration::ZERO)));
+    assert!(!world.facts.iter().any(|fact| matches!(fact, Fact::CallOpen(_))));
+    for name in ["ann", "bob"] {
+        let free = Some((AccountStatus::Available, true));
+        assert_eq!(world.sees(if name == "ann" { "bob" } else { "ann" }, name), free);
+    }
+}
+
+#[test]
+fn of_two_ends_of_one_account_the_one_of_the_callers_kind_can_talk() {
+    let mut world = World::new().liner("ann").liner("bob").phone("page", "bob");
+    let call = world.liner_rings("ann", "bob");
+    let offers = |heard: Vec<Notice>| {
+        let [Notice::IncomingCall { offer, .. }] = &heard[..] else { panic!("{heard:?}") };
+        offer.is_some()
+    };
+    assert!(offers(world.heard("bob")) && !offers(world.heard("page")));
+    world.say("bob", "ann", Act::Accept(described("answer")));
+    assert!(matches!(world.heard("ann")[..], [Notice::CallAccepted { answer: Some(_), .. }]));
+    let elsewhere = Notice::CallEnded { call, reason: EndReason::AnsweredElsewhere };
+    assert_eq!(world.heard("page"), [elsewhere]);
+    // Candidates are for who accepted, and from whom it did.
+    world.say("ann", "bob", candidate("a"));
+    assert_eq!(world.heard("page"), []);
+}
+
+#[test]
+fn a_cancel_before_the_accept_of_another_kind() {
+    let mut world = World::new().liner("ann").phone("bob", "bob");
+    let call = world.liner_rings("ann", "bob");
+    world.clear();
+    world.say("ann", "bob", Act::End);
+    world.expect_call_end(call, &["ann", "bob"], EndReason::Cancelled);
+    world.accept("bob", call);
+    assert_eq!(world.heard("bob"), [Notice::Refused(Refusal::NoSuchCall)]);
+}
+
+#[test]
+fn nobody_of_the_other_kind_answers() {
+    let mut world = World::new().liner("ann").phone("bob", "bob");
+    let call = world.liner_rings("ann", "bob");
+    world.clear();
+    world.advance(Limits::default().ring);
+    world.expect_call_end(call, &["ann", "bob"], EndReason::NoAnswer);
+}
+
+#[test]
+fn a_break_ends_the_ring_and_the_call() {
+    for accepted in [false, true] {
+        for leaver in ["ann", "bob"] {
+            let mut world = World::new().liner("ann").liner("bob");
+            let call = world.liner_rings("ann", "bob");
+            if accepted {
+                world.say("bob", "ann", Act::Accept(described("answer")));
+            }
+            world.clear();
+            world.lose(leaver);
+            let other = if leaver == "ann" { "bob" } else { "ann" };
+            world.expect_call_end(call, &[other], EndReason::Disconnected);
+        }
+    }
+}
+
+#[test]
+fn a_second_login_of_this_kind_is_refused_whatever_is_said_of_second_logins() {
+    for second_login in [SecondLogin::Allow, SecondLogin::Replace, SecondLogin::Refuse] {
+        let mut world = World::with(Limits { second_login, ..Limits::default() });
+        world = world.liner("ann").phone("page", "bob");
+        for (name, account) in [("second", "ann"), ("other", "bob")] {
+            world.connect(name, liner_of(account));
+            assert_eq!(world.closed(name), Some(CloseReason::LoggedInAlready), "{name}");
+        }
+        assert_eq!((world.closed("ann"), world.closed("page")), (None, None));
+        // Who lost its connection does not keep itself out.
+        world.lose("page");
+        world.connect("back", liner_of("bob"));
+        assert_eq!(world.closed("back"), None);
+    }
+}
+
+#[test]
+fn what_a_call_carries_is_in_no_log() {
+    let act = Act::Offer(described("v=0"));
+    assert!(!format!("{act:?}").contains("v=0") && !format!("{act:?}").contains("key"));
+}
