@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tracing::{info, trace};
 
-use crate::dialect::{Dialect, Said};
+use crate::dialect::{Dialect, Over, Said};
 use crate::gate::{Admitted, Visitor};
 use crate::hub_task::{HubGone, HubHandle, Membership, Socket};
 use crate::link::Way;
@@ -160,6 +160,8 @@ struct Ticks {
     acknowledged: AtomicU64,
     /// The peer should be told soon.
     due: Notify,
+    /// Something was printed: the dialect may have something to ask.
+    printed: Notify,
 }
 
 /// Until the hub knows of it.
@@ -179,8 +181,12 @@ where
             Desk::new(membership, Dialect::gst(), 0)
         }
         Entrance::Intercom(visitor) => greet(sink, stream, visitor, hub, timing).await?,
-        // Until their dialects are there.
-        Entrance::Simple(..) | Entrance::Relay { .. } => return Err(End::NotAdmitted),
+        Entrance::Relay { identity, way, name } => {
+            let membership = hub.connect(identity, None, way).await.map_err(|HubGone| End::Lost)?;
+            Desk::new(membership, Dialect::relay(&name), 0)
+        }
+        // Until its dialect is there.
+        Entrance::Simple(..) => return Err(End::NotAdmitted),
     };
     Ok(Box::new(desk))
 }
@@ -292,6 +298,8 @@ impl Ticks {
 #[derive(Clone, Copy, Debug)]
 enum End {
     Told(CloseReason),
+    /// Its dialect has no more to say.
+    Over(Over),
     Left,
     Lost,
     Silent,
@@ -323,6 +331,7 @@ impl End {
     fn code(self) -> Option<CloseCode> {
         Some(match self {
             Self::Told(reason) => close_code(reason),
+            Self::Over(over) => over.code.into(),
             Self::Stuck | Self::Silent => CloseCode::Policy,
             Self::Binary => CloseCode::Unsupported,
             Self::TooLong => CloseCode::Size,
@@ -336,6 +345,7 @@ impl End {
     fn words(self) -> &'static str {
         match self {
             Self::Told(reason) => close_words(reason),
+            Self::Over(over) => over.words,
             Self::Stuck => close_words(CloseReason::TooSlow),
             Self::Silent => "no answer to a ping",
             Self::Binary => "only text messages are understood",
@@ -418,7 +428,19 @@ where
     T: Messages,
 {
     loop {
-        let text = match text(stream.next().await) {
+        while let Some(request) = dialect.ask() {
+            if hub.request(socket, Some(request), None).await.is_err() {
+                return End::Lost;
+            }
+        }
+        if let Some(over) = dialect.over() {
+            return End::Over(over);
+        }
+        let frame = tokio::select! {
+            frame = stream.next() => frame,
+            () = ticks.printed.notified() => continue,
+        };
+        let text = match text(frame) {
             Ok(text) => text,
             Err(end) => return end,
         };
@@ -514,17 +536,30 @@ where
 {
     sink.feed(first).await?;
     for _ in 1..BATCH {
+        if let Some(text) = dialect.more() {
+            sink.feed(Message::text(text)).await?;
+            continue;
+        }
         let Some(letter) = inbox.try_next() else { break };
         if let Some(message) = message(&letter, dialect, ticks) {
             sink.feed(message).await?;
         }
+    }
+    while let Some(text) = dialect.more() {
+        sink.feed(Message::text(text)).await?;
     }
     sink.flush().await
 }
 
 fn message(letter: &Letter, dialect: &Dialect, ticks: &Ticks) -> Option<Message> {
     match letter {
-        Letter::Notice(notice, tag) => dialect.print(notice, tag.as_ref()).map(Message::text),
+        Letter::Notice(notice, tag) => {
+            let text = dialect.print(notice, tag.as_ref());
+            if dialect.asks() {
+                ticks.printed.notify_one();
+            }
+            text.map(Message::text)
+        }
         Letter::Probe => {
             ticks.probed.store(true, Ordering::Relaxed);
             Some(ping())

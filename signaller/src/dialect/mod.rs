@@ -5,6 +5,7 @@
 mod free_form;
 mod gst;
 mod intercom;
+mod relay;
 
 use signaller_core::{Notice, Request, Text};
 
@@ -19,6 +20,15 @@ pub(crate) enum Dialect {
     Gst(gst::Gst),
     /// The same with the extension.
     Intercom(intercom::Intercom),
+    /// One program and one page.
+    Relay(relay::Relay),
+}
+
+/// Why a dialect wants its connection closed: a code of RFC 6455, 7.4, and words for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) code: u16,
+    pub(crate) words: &'static str,
 }
 
 /// What a text message says.
@@ -46,6 +56,11 @@ impl Dialect {
         Self::Intercom(intercom::Intercom::new(me))
     }
 
+    /// The one of a program and a page that meet under a name.
+    pub(crate) fn relay(name: &str) -> Self {
+        Self::Relay(relay::Relay::new(name))
+    }
+
     /// Whether both ends count messages, so that none is lost when a socket breaks.
     pub(crate) fn counts(&self) -> bool {
         matches!(self, Self::Intercom(_))
@@ -66,6 +81,31 @@ impl Dialect {
         match self {
             Self::Gst(gst) => Said::Request { request: gst.read(text), tag: None },
             Self::Intercom(intercom) => intercom.read(text),
+            Self::Relay(relay) => {
+                relay.read(text);
+                Said::Request { request: None, tag: None }
+            }
+        }
+    }
+
+    /// Whether it has something to ask of its own accord.
+    pub(crate) fn asks(&self) -> bool {
+        matches!(self, Self::Relay(_))
+    }
+
+    /// What it asks of the hub of its own accord, in this order, since something was read or printed.
+    pub(crate) fn ask(&self) -> Option<Request> {
+        match self {
+            Self::Relay(relay) => relay.ask(),
+            Self::Gst(_) | Self::Intercom(_) => None,
+        }
+    }
+
+    /// Why the connection is to be closed, if it is.
+    pub(crate) fn over(&self) -> Option<Over> {
+        match self {
+            Self::Relay(relay) => relay.over(),
+            Self::Gst(_) | Self::Intercom(_) => None,
         }
     }
 
@@ -74,6 +114,15 @@ impl Dialect {
         match self {
             Self::Gst(gst) => gst.print(notice),
             Self::Intercom(intercom) => intercom.print(notice, tag),
+            Self::Relay(relay) => relay.print(notice),
+        }
+    }
+
+    /// The text message that follows what was printed.
+    pub(crate) fn more(&self) -> Option<String> {
+        match self {
+            Self::Relay(relay) => relay.more(),
+            Self::Gst(_) | Self::Intercom(_) => None,
         }
     }
 }
