@@ -15,6 +15,17 @@ describe("the ledger", () => {
     expect(ledger.resume).toEqual({ resumeToken: "v", received: 0 });
   });
 
+  it("says again only what is still meant, and counts only what was said", () => {
+    const ledger = sent(2);
+    ledger.keep("2", () => false);
+    ledger.keep("3");
+    expect(ledger.resumed("u", 1)).toBe(true);
+    expect(ledger.kept).toEqual(["1", "3"]);
+    expect(ledger.resumed("v", 4)).toBe(false);
+    expect(ledger.resumed("v", 3)).toBe(true);
+    expect(ledger.kept).toEqual([]);
+  });
+
   it.each([
     [3, 0, 3, true],
     [3, 0, 4, false],

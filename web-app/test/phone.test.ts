@@ -61,6 +61,49 @@ describe("a phone", () => {
     expect(world.calls()).toMatchObject([{ type: "offerCall", to: "door" }]);
   });
 
+  it("rings nowhere when the call was given up before the server heard of it", async () => {
+    const { phone, ...world } = await registered();
+    phone.place("door", SOUND);
+    expect(world.calls()).toMatchObject([{ type: "offerCall", to: "door" }]);
+    world.loses(1);
+    phone.hangUp();
+    await world.cut();
+    await world.back(false);
+    expect(world.calls()).toEqual([]);
+    phone.place("gate", SOUND);
+    const [offer] = world.calls();
+    expect(offer).toMatchObject({ type: "offerCall", to: "gate" });
+    world.loses(1);
+    await world.cut();
+    await world.back(false);
+    expect(world.calls()).toEqual([offer]);
+  });
+
+  it("calls somebody else at once when the call before was never heard of", async () => {
+    const { phone, ...world } = await registered();
+    phone.place("door", SOUND);
+    world.calls();
+    world.loses(1);
+    phone.hangUp();
+    phone.place("gate", SOUND);
+    await world.cut();
+    await world.back(false);
+    expect(world.calls()).toMatchObject([{ type: "offerCall", to: "gate" }]);
+    expect(phone.call).toMatchObject({ phase: "ringingOut", with: "gate" });
+  });
+
+  it("hangs up before all else when the server had heard of the call that was given up", async () => {
+    const { phone, ...world } = await registered();
+    phone.place("door", SOUND);
+    const [offer] = world.calls();
+    phone.hangUp();
+    await world.cut();
+    await world.back(false);
+    expect(world.calls()).toEqual([]);
+    world.server().say({ type: "callRinging", callId: "c", to: "door", id: offer?.id });
+    expect(world.calls()).toMatchObject([{ type: "endCall", callId: "c" }]);
+  });
+
   it("waits for how things stand after a new beginning before it calls", async () => {
     const { phone, ...world } = await registered();
     await world.cut();
@@ -97,6 +140,8 @@ interface World {
   server(): FakeSocket;
   /** What was said of calls since the last look. */
   calls(): Said[];
+  /** The last ones that were said never reached the server. */
+  loses(count: number): void;
   cut(): Promise<void>;
   back(reset: boolean): Promise<void>;
 }
@@ -148,6 +193,9 @@ async function registered(): Promise<World> {
     phone,
     server: () => server,
     calls: () => heard().filter(of),
+    loses: (count) => {
+      received -= count;
+    },
     cut: async () => {
       heard();
       server.drop();

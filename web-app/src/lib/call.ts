@@ -234,6 +234,11 @@ export function isRinging(call: CallState): call is Ringing {
   return call.phase === "ringingOut" || (call.phase === "ringingIn" && !call.answered);
 }
 
+/** The server was asked for it, and has not said whether it rings. */
+export function isOffered(call: CallState): boolean {
+  return call.phase === "ringingOut" && call.sent && call.callId === null;
+}
+
 /** Accepted and not over. */
 export function isTalking(call: CallState): call is Talking {
   return call.phase === "connecting" || call.phase === "active";

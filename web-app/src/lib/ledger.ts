@@ -18,12 +18,18 @@ export interface Resume {
   readonly received: number;
 }
 
+/** A message that went out. */
+interface Kept {
+  readonly text: string;
+  readonly isMeant: () => boolean;
+}
+
 /** Both counts of one connection, which was just welcomed. */
 export class Ledger {
   #token: string;
   #received = 0;
   #told = 0;
-  #kept: string[] = [];
+  #kept: Kept[] = [];
   #characters = 0;
   /** Messages that went out before the first that is kept. */
   #before = 0;
@@ -41,12 +47,12 @@ export class Ledger {
 
   /** What the server perhaps lacks. */
   get kept(): readonly string[] {
-    return this.#kept;
+    return this.#kept.map(({ text }) => text);
   }
 
-  /** A message goes out, now or later. */
-  keep(text: string): void {
-    this.#kept.push(text);
+  /** A message goes out, now or later; later only if it is still meant then. */
+  keep(text: string, isMeant = (): boolean => true): void {
+    this.#kept.push({ text, isMeant });
     this.#characters += text.length;
     while (this.#kept.length > KEPT || this.#characters > KEPT_CHARACTERS) this.#dropFirst();
   }
@@ -78,6 +84,9 @@ export class Ledger {
   resumed(token: string, received: number): boolean {
     if (received < this.#before || received > this.#sent) return false;
     this.acknowledged(received);
+    // What the server never had is in no count of its.
+    this.#kept = this.#kept.filter(({ isMeant }) => isMeant());
+    this.#characters = this.#kept.reduce((sum, { text }) => sum + text.length, 0);
     this.#token = token;
     this.#told = this.#received;
     return true;
@@ -88,7 +97,7 @@ export class Ledger {
   }
 
   #dropFirst(): void {
-    this.#characters -= this.#kept.shift()?.length ?? 0;
+    this.#characters -= this.#kept.shift()?.text.length ?? 0;
     this.#before += 1;
   }
 }

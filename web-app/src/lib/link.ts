@@ -73,9 +73,12 @@ export class Link {
     this.#socket.reconnect();
   }
 
-  /** Now, or when the socket is back. False when there is nothing that could come back. */
-  say(text: string): boolean {
-    this.#ledger?.keep(text);
+  /**
+   * Now, or when the socket is back, if it is still meant then. False when there is nothing that
+   * could come back.
+   */
+  say(text: string, isMeant?: () => boolean): boolean {
+    this.#ledger?.keep(text, isMeant);
     if (this.#isUp) this.#socket.send(text);
     return this.#isUp || this.#ledger !== null;
   }

@@ -3,6 +3,7 @@
 
 import {
   idle,
+  isOffered,
   isOpen,
   isRinging,
   isTalking,
@@ -148,7 +149,12 @@ export class Phone {
           // Else the server says by how things stand whether it rings.
           if (!this.#signalling.registered) refused("disconnected", "");
         };
-        return { refused, lost };
+        // Given up on a line that was dead: then it rings nowhere.
+        const isMeant = (): boolean => isOffered(this.#call);
+        const unsaid = (): void => {
+          this.#isAsking = false;
+        };
+        return { refused, lost, isMeant, unsaid };
       }
       case "answerCall": {
         const { callId } = request;

@@ -34,12 +34,16 @@ export interface SessionEnd {
   refused(details: string, code: string | null): void;
 }
 
-/** What becomes of a request. One of them is called, once. */
+/** What becomes of a request. One of them is called, once; `isMeant` before that, or never. */
 export interface Answer {
   readonly done?: (message: LinkedMessage) => void;
   readonly refused?: (code: string, details: string) => void;
   /** The connection did not last; perhaps it was heard, perhaps not. */
   readonly lost?: () => void;
+  /** The line is back, and the server did not hear it: is it to be said again? */
+  readonly isMeant?: () => boolean;
+  /** It was not meant any more, and the server will never hear it. */
+  readonly unsaid?: () => void;
 }
 
 export interface SignallingEvents {
@@ -168,7 +172,13 @@ export class Signalling implements Channel {
   request(message: Request, answer: Answer = {}): void {
     const id = (this.#lastRequest += 1);
     this.#answers.set(id, answer);
-    if (this.#link.say(print(message, id))) return;
+    const isMeant = (): boolean => {
+      if (answer.isMeant?.() ?? true) return true;
+      this.#answers.delete(id);
+      answer.unsaid?.();
+      return false;
+    };
+    if (this.#link.say(print(message, id), isMeant)) return;
     this.#answers.delete(id);
     answer.lost?.();
   }
