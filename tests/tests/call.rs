@@ -47,8 +47,10 @@ fn two_devices_hear_and_see_each_other_and_are_free_again() {
         back.expect_media(FRONT);
         assert!(front.program.terminate().success());
         back.program.expect("call ended: hangup");
+        nothing_is_freed_awake(&mut front);
     }
     assert!(back.program.terminate().success());
+    nothing_is_freed_awake(&mut back);
 }
 
 #[test]
@@ -435,6 +437,12 @@ impl End {
             first != second
         });
     }
+}
+
+/// GStreamer says so when an element is freed that was not closed before.
+fn nothing_is_freed_awake(end: &mut End) {
+    let output = end.program.output();
+    assert!(!output.contains("Trying to dispose element"), "{output}");
 }
 
 /// A sound file of so many seconds.

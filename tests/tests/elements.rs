@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use gst::prelude::*;
@@ -70,6 +74,42 @@ fn who_never_answers_is_given_up_with_the_cause() {
     let failed = door.expect("session-failed(");
     assert!(failed.contains(", noAnswer, "), "{failed}");
     door.expect("session ended");
+}
+
+#[test]
+fn what_a_session_has_still_to_say_when_it_is_over_harms_no_other() {
+    let signaller = Signaller::start();
+    let uri = signaller.ws();
+    let properties = [("peer", "door"), ("uri", &*uri), ("negotiation-timeout", "3000")];
+    let mut phone = Pipeline::receiving(&properties);
+    phone.expect("connected(");
+    // A machine that is too busy to answer in time, and does when the next session has begun.
+    let (begun, sessions) = channel();
+    let sessions = Arc::new(Mutex::new(sessions));
+    phone.signaller().connect("session-started", false, move |_| {
+        let _ = begun.send(());
+        None
+    });
+    let is_first = AtomicBool::new(true);
+    phone.signaller().connect("webrtcbin-ready", false, move |values| {
+        let webrtcbin = values[2].get::<gst::Element>().unwrap();
+        let sessions = sessions.clone();
+        if is_first.swap(false, Ordering::SeqCst) {
+            webrtcbin.connect_notify(Some("signaling-state"), move |_, _| {
+                let sessions = sessions.lock().unwrap();
+                for _ in 0..2 {
+                    let _ = sessions.recv_timeout(Duration::from_secs(4));
+                }
+            });
+        }
+        None
+    });
+    let _door = door(&uri);
+    phone.expect("session-failed(");
+    phone.expect("session started");
+    phone.expect_frames(15);
+    let is_error = |line: &&String| line.starts_with("error");
+    assert_eq!(phone.said().iter().find(is_error), None);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 #![allow(missing_docs)] // of the properties' accessors: the wrapper's page says what they are
 #![allow(unused_doc_comments, reason = "gtk-doc's, where gst-plugins-rs has them")]
 
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gst::glib;
@@ -23,8 +23,10 @@ use intercom_client::{
 };
 
 use super::failure::SessionFailure;
+use super::latch::Latch;
 use super::peer_connection::{self, News, PeerConnection};
 use super::pulse::Pulse;
+use super::remains::Remains;
 use super::sessions::Sessions;
 use crate::{CAT, RUNTIME, ice, meta, sdp, signals};
 
@@ -166,13 +168,15 @@ pub struct Signaller {
         blurb = "Our peer id on the server, NULL while there is no connection")]
     client_id: Mutex<Option<String>>,
     sessions: Sessions,
+    /// Of a consumer's last session.
+    remains: Mutex<Option<Arc<Remains>>>,
     /// Those of the server, for the sessions to come.
     ice_servers: Mutex<Vec<IceServer>>,
     /// The accepted call that is this connection's.
     pub(super) held: Mutex<Option<CallId>>,
     run: Mutex<Option<Run>>,
     /// The last run, stopped or not.
-    finished: Mutex<Option<Arc<Finished>>>,
+    finished: Mutex<Option<Arc<Latch>>>,
 }
 
 struct Settings {
@@ -217,14 +221,7 @@ impl Default for Settings {
 /// From `start` to `stop`.
 struct Run {
     client: Client,
-    finished: Arc<Finished>,
-}
-
-/// Whether a run's client has said goodbye.
-#[derive(Default)]
-struct Finished {
-    is: Mutex<bool>,
-    changed: Condvar,
+    finished: Arc<Latch>,
 }
 
 #[glib::object_subclass]
@@ -300,7 +297,7 @@ impl SignallableImpl for Signaller {
         if lock(&self.settings).calls {
             client.list_accounts();
         }
-        let finished = Arc::new(Finished::default());
+        let finished = Arc::new(Latch::default());
         *lock(&self.finished) = Some(finished.clone());
         *run = Some(Run { client, finished: finished.clone() });
         drop(run);
@@ -365,10 +362,8 @@ impl Signaller {
     }
 
     pub(super) fn wait_closed(&self, timeout: Duration) -> bool {
-        let Some(finished) = lock(&self.finished).clone() else { return true };
-        let is = lock(&finished.is);
-        let waited = finished.changed.wait_timeout_while(is, timeout, |is| !*is);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let finished = lock(&self.finished).clone();
+        finished.is_none_or(|finished| finished.wait(timeout))
     }
 
     fn queue(&self, session_id: &str, command: impl FnOnce(&Client, SessionId)) {
@@ -406,7 +401,7 @@ impl Signaller {
         })
     }
 
-    fn is_current(&self, finished: &Arc<Finished>) -> bool {
+    fn is_current(&self, finished: &Arc<Latch>) -> bool {
         lock(&self.run).as_ref().is_some_and(|run| Arc::ptr_eq(&run.finished, finished))
     }
 
@@ -415,6 +410,9 @@ impl Signaller {
             let settings = lock(&self.settings);
             (settings.role != WebRTCSignallerRole::Producer).then_some(settings.latency)
         };
+        if latency.is_some() {
+            *lock(&self.remains) = Remains::of(webrtcbin).map(Arc::new);
+        }
         ice::offer(webrtcbin, &lock(&self.ice_servers));
         let this = self.obj().downgrade();
         let connection = PeerConnection::watch(webrtcbin, given_id, latency, move |peer, news| {
@@ -485,10 +483,7 @@ impl Signaller {
             Event::SessionRequested { session_id, peer_id, offer } => {
                 self.requested(&session_id, &peer_id, offer.as_deref());
             }
-            Event::SessionStarted { session_id, peer_id } => {
-                self.begin(&session_id);
-                self.emit("session-started", &[&session_id.as_str(), &peer_id.as_str()]);
-            }
+            Event::SessionStarted { session_id, peer_id } => self.started(&session_id, &peer_id),
             Event::Description { session_id, kind, sdp } => self.described(&session_id, kind, &sdp),
             Event::Candidate { session_id, candidate, sdp_m_line_index } => {
                 let args: [&dyn ToValue; 4] =
@@ -540,6 +535,15 @@ impl Signaller {
         self.emit("session-requested", &[&session_id.as_str(), &peer_id.as_str(), &offer]);
     }
 
+    fn started(&self, session_id: &SessionId, peer_id: &PeerId) {
+        let remains = lock(&self.remains).clone();
+        if remains.is_some_and(|remains| !remains.wait()) {
+            gst::warning!(CAT, imp = self, "the session before is still not closed");
+        }
+        self.begin(session_id);
+        self.emit("session-started", &[&session_id.as_str(), &peer_id.as_str()]);
+    }
+
     fn described(&self, session_id: &SessionId, kind: SdpKind, text: &Private) {
         match parse(kind, text) {
             Ok(description) => {
@@ -560,6 +564,9 @@ impl Signaller {
             self.sessions.count(failure.code());
             let text = printable(&failure.to_string());
             self.emit("session-failed", &[&session_id.as_str(), &failure.code(), &text]);
+        }
+        if let Some(remains) = &*lock(&self.remains) {
+            remains.leave_alone();
         }
         self.obj().emit_by_name::<bool>("session-ended", &[&session_id.as_str()]);
     }
@@ -603,15 +610,8 @@ impl Settings {
     }
 }
 
-impl Finished {
-    fn set(&self) {
-        *lock(&self.is) = true;
-        self.changed.notify_all();
-    }
-}
-
 /// The events' thread: from `start` until the client has finished.
-fn speak(this: &glib::WeakRef<super::Signaller>, driver: Driver, finished: &Arc<Finished>) {
+fn speak(this: &glib::WeakRef<super::Signaller>, driver: Driver, finished: &Arc<Latch>) {
     let Some(mut events) = begin_speaking(this, driver) else { return };
     while let Some(event) = events.blocking_next() {
         let Some(this) = this.upgrade() else { return };

@@ -4,8 +4,10 @@
 mod calls;
 mod failure;
 mod imp;
+mod latch;
 mod peer_connection;
 mod pulse;
+mod remains;
 mod sessions;
 
 use std::time::Duration;
