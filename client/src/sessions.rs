@@ -397,6 +397,10 @@ impl Sessions {
         };
         let Some(session_id) = SessionId::new(session_id) else { return };
         match payload {
+            // Of an end that took its time: its answer was meant for a session before.
+            Payload::Sdp(Sdp { kind: SdpKind::Answer, .. }) if session.is_answered(&self.role) => {
+                debug!(%session_id, "skipped an answer to nothing");
+            }
             Payload::Sdp(Sdp { kind, text, .. }) => match session.accept(&self.role, kind, &text) {
                 Ok(()) => {
                     let sdp = Private::from(text.into_owned());
@@ -568,6 +572,11 @@ impl Producer {
 }
 
 impl Session {
+    /// Whether there is no offer of ours that waits for an answer.
+    fn is_answered(&self, role: &Role) -> bool {
+        *role == Role::Producer && self.offered.is_none()
+    }
+
     /// Whether a description of the other end may go on to the media.
     fn accept(&mut self, role: &Role, kind: SdpKind, text: &str) -> Result<(), EndReason> {
         let due = match role {

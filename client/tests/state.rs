@@ -258,6 +258,26 @@ fn an_answer_must_fit_the_offer() {
 }
 
 #[test]
+fn an_answer_to_nothing_is_passed_over() {
+    let mut world = World::stock_online(Role::Producer);
+    world.say_text(r#"{"type":"startSession","peerId":"c","sessionId":"s"}"#);
+    world.outputs();
+    let answer = format!(
+        r#"{{"type":"peer","sessionId":"s","sdp":{{"type":"answer","sdp":{}}}}}"#,
+        serde_json::to_string(SDP).unwrap()
+    );
+    world.say_text(&answer);
+    assert_eq!(world.outputs(), [], "there was no offer yet");
+    let (session_id, sdp) = (session("s"), Private::from(SDP.to_owned()));
+    world.command(Command::Describe { session_id, kind: SdpKind::Offer, sdp });
+    world.outputs();
+    world.say_text(&answer);
+    assert!(matches!(&world.events()[..], [Event::Description { kind: SdpKind::Answer, .. }]));
+    world.say_text(&answer);
+    assert_eq!(world.outputs(), [], "one has come already");
+}
+
+#[test]
 fn empty_candidates_do_not_pass() {
     let mut world = World::stock_online(Role::Producer);
     world.say_text(r#"{"type":"startSession","peerId":"c","sessionId":"s"}"#);
