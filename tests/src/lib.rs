@@ -9,8 +9,10 @@
 mod element;
 mod launch;
 mod lobby;
+mod network;
 mod relay;
 mod stranger;
+mod usage;
 
 use std::ffi::OsStr;
 use std::fs::Permissions;
@@ -28,8 +30,10 @@ use tempfile::TempDir;
 pub use element::Pipeline;
 pub use launch::Plugins;
 pub use lobby::Lobby;
+pub use network::{Host, Network};
 pub use relay::Relay;
 pub use stranger::Stranger;
+pub use usage::Usage;
 
 /// How long a program may take to do what a test waits for. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -168,6 +172,8 @@ impl Drop for Program {
 pub struct Signaller {
     program: Program,
     data: TempDir,
+    /// Where it runs, if not here.
+    host: Option<Host>,
     /// What peers without a login may do.
     guests: &'static str,
     port: u16,
@@ -179,12 +185,23 @@ pub struct Signaller {
 impl Signaller {
     /// Starts one that is open to anonymous and local peers, on ports of the system's choice.
     pub fn start() -> Self {
-        Self::admitting("full", TempDir::new().unwrap())
+        require_media_address();
+        Self::admitting("full", TempDir::new().unwrap(), None)
     }
 
     /// Starts one for nobody but these accounts, names and kinds; [`token`](Self::token) has what
     /// each logs in with.
     pub fn with_accounts(accounts: &[(&str, &str)]) -> Self {
+        require_media_address();
+        Self::for_accounts(accounts, None)
+    }
+
+    /// The same on a host of the test's own.
+    pub fn on(host: &Host, accounts: &[(&str, &str)]) -> Self {
+        Self::for_accounts(accounts, Some(host.clone()))
+    }
+
+    fn for_accounts(accounts: &[(&str, &str)], host: Option<Host>) -> Self {
         let data = TempDir::new().unwrap();
         for (name, kind) in accounts {
             let added = manage(data.path(), &["account", "add", name, "--kind", kind]);
@@ -195,14 +212,13 @@ impl Signaller {
             std::fs::write(&path, token.stdout).unwrap();
             std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
         }
-        Self::admitting("deny", data)
+        Self::admitting("deny", data, host)
     }
 
-    fn admitting(guests: &'static str, data: TempDir) -> Self {
-        require_media_address();
+    fn admitting(guests: &'static str, data: TempDir, host: Option<Host>) -> Self {
         let address = "127.0.0.1";
-        let (program, port, plain) = serve(data.path(), 0, (address, 0), guests);
-        Self { program, data, guests, port, address, plain }
+        let (program, port, plain) = serve(host.as_ref(), data.path(), 0, (address, 0), guests);
+        Self { program, data, host, guests, port, address, plain }
     }
 
     /// Runs a command on accounts, tokens or rights while the server runs; returns what it printed.
@@ -243,8 +259,9 @@ impl Signaller {
     /// The same, with the plain listener at another address of this machine.
     pub fn restart_at(&mut self, address: &'static str) {
         self.address = address;
+        let (host, ports) = (self.host.as_ref(), (address, self.plain));
         (self.program, self.port, self.plain) =
-            serve(self.data.path(), self.port, (address, self.plain), self.guests);
+            serve(host, self.data.path(), self.port, ports, self.guests);
     }
 
     /// The main port.
@@ -252,9 +269,10 @@ impl Signaller {
         self.port
     }
 
-    /// Where our own programs connect: `wss://localhost:PORT`.
+    /// Where our own programs connect: `wss://localhost:PORT`, or its host's address instead.
     pub fn wss(&self) -> String {
-        format!("wss://localhost:{}", self.port)
+        let host = self.host.as_ref().map_or("localhost", Host::address);
+        format!("wss://{host}:{}", self.port)
     }
 
     /// The plain listener: `ws://127.0.0.1:PORT`.
@@ -299,6 +317,7 @@ impl Signaller {
 }
 
 fn serve(
+    host: Option<&Host>,
     data: &Path,
     port: u16,
     (address, plain): (&str, u16),
@@ -306,13 +325,13 @@ fn serve(
 ) -> (Program, u16, u16) {
     let (listen, plain) = (format!("[::]:{port}"), format!("{address}:{plain}"));
     let data = data.to_str().unwrap();
-    let mut program =
-        Program::ours(
-            "intercom-signaller",
-            ["serve", "--data-dir", data, "--listen", &listen, "--plain", &plain]
-                .into_iter()
-                .chain(["--anonymous", guests, "--local-peers", guests]),
-        );
+    let args = ["serve", "--data-dir", data, "--listen", &listen, "--plain", &plain]
+        .into_iter()
+        .chain(["--anonymous", guests, "--local-peers", guests]);
+    let mut program = match host {
+        Some(host) => host.ours("intercom-signaller", args),
+        None => Program::ours("intercom-signaller", args),
+    };
     let port = port_of(&program.expect("listening on https://"));
     let plain = port_of(&program.expect("listening on http://"));
     (program, port, plain)

@@ -2,11 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use intercom_tests::{PATIENCE, Pipeline, Plugins, Program, Signaller};
+use intercom_tests::{PATIENCE, Pipeline, Plugins, Signaller, Usage};
 
 /// Viewers until everything that is made once has been made.
 const WARM_UP: usize = 5;
@@ -52,26 +51,4 @@ fn watch_again_and_again(cycles: usize) {
     }
     println!("after {WARM_UP}: {before:?}; after {cycles} more: {after:?}");
     assert!(is_flat(&after), "{before:?} became {after:?}");
-}
-
-/// What a process has of the system at the moment.
-#[derive(Debug)]
-struct Usage {
-    threads: usize,
-    files: usize,
-    /// Of memory.
-    kib: usize,
-}
-
-impl Usage {
-    fn of(program: &Program) -> Self {
-        let proc = format!("/proc/{}", program.id());
-        let status = fs::read_to_string(format!("{proc}/status")).unwrap();
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.split_whitespace().next().unwrap().parse().unwrap()
-        };
-        let files = fs::read_dir(format!("{proc}/fd")).unwrap().count();
-        Self { threads: number("Threads:"), files, kib: number("VmRSS:") }
-    }
 }
