@@ -122,6 +122,10 @@ pub struct Serve {
     #[arg(long, env = "INTERCOM_SIMPLE_PLAIN")]
     simple_plain: bool,
 
+    /// A port for programs that speak roomrtc: TLS, and lines in it
+    #[arg(long, env = "INTERCOM_ROOMRTC", value_name = "ADDR", value_parser = address)]
+    roomrtc: Option<SocketAddr>,
+
     /// A port of its own for one browser and one program that meet under a name: TLS, and plain text for this machine
     #[arg(long, env = "INTERCOM_RELAY", value_name = "ADDR", value_parser = address)]
     relay: Option<SocketAddr>,
@@ -169,6 +173,8 @@ pub struct Config {
     pub ice: Ice,
     /// Ports of their own for old dialects.
     pub old_ports: OldPorts,
+    /// Port of roomrtc.
+    pub roomrtc: Option<SocketAddr>,
     /// How clients of simple come in.
     pub simple: OldDoor,
     /// How clients of relay come in.
@@ -232,6 +238,7 @@ impl Config {
             second_login: SecondLogin::default(),
             ice: Ice::default(),
             old_ports: OldPorts::default(),
+            roomrtc: None,
             simple: OldDoor::default(),
             relay: OldDoor::default(),
             max_clients: 1000,
@@ -281,6 +288,7 @@ impl TryFrom<Serve> for Config {
             second_login: args.second_login.into(),
             ice: Ice::read(args.stun_server, args.turn_server, args.turn_secret_file.as_deref())?,
             old_ports: OldPorts { simple: args.simple, relay: args.relay },
+            roomrtc: args.roomrtc,
             simple: old_door("simple", args.simple, args.simple_login, args.simple_plain)?,
             relay: old_door("relay", args.relay, args.relay_login, args.relay_plain)?,
             max_clients: args.max_clients,

@@ -4,13 +4,16 @@
 //! a message means: the dialect does, and the hub says what follows. It ends when either half ends or
 //! the hub closes it, then with a Close frame that says why.
 
+mod roomrtc;
+
+use std::future::pending;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use signaller_core::{CloseReason, Identity};
+use signaller_core::{CloseReason, Identity, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep, timeout};
@@ -23,10 +26,12 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tracing::{info, trace};
 
 use crate::dialect::{Dialect, Over, Said};
-use crate::gate::{Admitted, Visitor};
+use crate::gate::{Admitted, Caller, Visitor};
 use crate::hub_task::{HubGone, HubHandle, Membership, Socket};
 use crate::link::Way;
 use crate::outbox::{Inbox, Letter};
+
+pub(crate) use roomrtc::turn_away;
 
 /// The longest message that a client may send, in bytes.
 pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
@@ -102,6 +107,8 @@ pub(crate) enum Entrance {
     Simple(Identity, Way),
     /// By the one for a browser and a program that meet under a name.
     Relay { identity: Identity, way: Way, name: String },
+    /// By lines, which say who it is sooner or later.
+    RoomRtc(Caller),
 }
 
 impl std::fmt::Display for Entrance {
@@ -112,6 +119,7 @@ impl std::fmt::Display for Entrance {
             Self::Intercom(_) => f.write_str("intercom.v1"),
             Self::Simple(..) => f.write_str("simple"),
             Self::Relay { .. } => f.write_str("relay"),
+            Self::RoomRtc(_) => f.write_str("roomrtc"),
         }
     }
 }
@@ -129,11 +137,17 @@ where
 {
     let (mut sink, mut stream) = socket.split();
     async move {
-        let end = match Box::pin(enter(&mut sink, &mut stream, entrance, &hub, timing)).await {
-            Ok(desk) => Box::pin(serve(&mut sink, &mut stream, desk, &hub, timing)).await,
-            Err(end) => end,
+        let (sink, stream) = (&mut sink, &mut stream);
+        let end = match entrance {
+            Entrance::RoomRtc(caller) => {
+                Box::pin(roomrtc::take_turns(sink, stream, caller, &hub, timing)).await
+            }
+            entrance => match Box::pin(enter(sink, stream, entrance, &hub, timing)).await {
+                Ok(desk) => Box::pin(serve(sink, stream, desk, &hub, timing)).await,
+                Err(end) => end,
+            },
         };
-        Box::pin(take_leave(&mut sink, &mut stream, end)).await;
+        Box::pin(take_leave(sink, stream, end)).await;
     }
 }
 
@@ -186,7 +200,7 @@ where
             Desk::new(membership, Dialect::relay(&name), 0)
         }
         // Until its dialect is there.
-        Entrance::Simple(..) => return Err(End::NotAdmitted),
+        Entrance::Simple(..) | Entrance::RoomRtc(_) => return Err(End::NotAdmitted),
     };
     Ok(Box::new(desk))
 }
@@ -251,14 +265,14 @@ where
         end
     };
     // Others are told before this one has taken its leave.
-    if end.may_come_back() {
+    if end.may_come_back() && dialect.counts() {
         hub.lost(socket).await;
     } else {
         hub.left(socket).await;
     }
     info!(conn = socket.conn.0, why = end.words(), "peer disconnected");
-    if let End::Told(CloseReason::LoggedOut) = end
-        && let Some(words) = dialect.farewell()
+    if let End::Told(reason) = end
+        && let Some(words) = dialect.farewell(reason)
     {
         let _ = timeout(FAREWELL, sink.send(Message::text(words))).await;
     }
@@ -452,6 +466,13 @@ where
         trace!(conn = socket.conn.0, bytes = text.len(), "message");
         let passed_on = match dialect.read(&text) {
             Said::Request { request: None, .. } if !dialect.counts() => continue,
+            Said::Request { request: request @ Some(Request::LogOut), tag } => {
+                if hub.request(socket, request, tag).await.is_err() {
+                    return End::Lost;
+                }
+                // The hub closes it. What follows may be for another login.
+                return pending().await;
+            }
             Said::Request { request, tag } => hub.request(socket, request, tag).await,
             Said::Ack(received) => {
                 if hub.acknowledge(socket, received).await.is_err() {
@@ -616,7 +637,7 @@ mod tests {
         let gate = Gate::new(store, Ice::default(), Registration::default());
         let hub = hub_task::spawn(Limits::default(), Begin::default(), Box::new(drop));
         let address = ([127, 0, 0, 1], 1).into();
-        let way = Link::new(Side::Plain, address, address).way(true);
+        let way = Link::new(Side::Plain, address, address).way("intercom.v1");
         let visitor = gate.visitor(Proven::Nobody, Credentials::default(), way).unwrap();
         // Shorter than any answer.
         let (ours, theirs) = duplex(32);

@@ -3,6 +3,8 @@
 //! Waits for the store, so that the hub never has to. What is shown is never logged, and a refusal
 //! tells no more than whoever asks knows already.
 
+mod roomrtc;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +29,8 @@ use crate::store::{
 
 /// Strangers of one address that have not said who they are yet.
 const STRANGERS: usize = 8;
+
+pub(crate) use roomrtc::{Caller, Heard};
 
 const NOT_GOOD: &str = "What you show is not good: it is wrong, used up, expired or revoked.";
 
@@ -255,6 +259,18 @@ impl Gate {
         }
     }
 
+    /// A credential of its own for a connection, so that it can be revoked like a token.
+    async fn open(
+        &self,
+        account: AccountName,
+        kind: Kind,
+        from: IpAddr,
+    ) -> Result<Login, NotAdmitted> {
+        let by = Actor::Account { name: account.clone(), remote: Some(from) };
+        let credential = self.store.open_connection(&account, &by).await?;
+        Ok(Login { account, kind, credential: Some(credential), by_token: false })
+    }
+
     fn me(&self, login: Option<Login>, resume_token: Option<SecretString>) -> Me {
         let account = login.map(|login| (login.account, login.kind));
         Me { account, resume_token, ice: Arc::clone(&self.ice) }
@@ -291,12 +307,12 @@ impl Visitor {
             Proof::Login(Password { name, password }) => {
                 let password = (&*password).into();
                 let (account, kind) = self.gate.log_in(&name, password, self.way.remote).await?;
-                self.open(account, kind).await?
+                self.gate.open(account, kind, self.way.remote).await?
             }
             Proof::Register(Register { name, password, invite }) => {
                 let (password, invite) = ((&*password).into(), invite.as_deref());
                 let account = self.gate.register(&name, password, invite, self.way.remote).await?;
-                self.open(account, Kind::User).await?
+                self.gate.open(account, Kind::User, self.way.remote).await?
             }
             Proof::Token(token) => {
                 Login::with(self.gate.token(&token, self.way.remote).await?, true)
@@ -353,13 +369,6 @@ impl Visitor {
         let login = Login { account, kind, credential: resume.credential, by_token: false };
         let me = self.gate.me(Some(login), None);
         Ok(Admitted::Back { membership: Box::new(membership), me, heard: back.heard, words })
-    }
-
-    /// A credential of its own, so that it can be revoked like a token.
-    async fn open(&self, account: AccountName, kind: Kind) -> Result<Login, NotAdmitted> {
-        let by = Actor::Account { name: account.clone(), remote: Some(self.way.remote) };
-        let credential = self.gate.store.open_connection(&account, &by).await?;
-        Ok(Login { account, kind, credential: Some(credential), by_token: false })
     }
 }
 
@@ -459,7 +468,7 @@ mod tests {
         let gate = Gate::new(store, Ice::default(), Registration::default());
         let visit = |network, host| {
             let address = ([0xfd00, 0, 0, network, 0, 0, 0, host], 1).into();
-            let way = Link::new(Side::Tls, address, address).way(true);
+            let way = Link::new(Side::Tls, address, address).way("intercom.v1");
             gate.visitor(Proven::Nobody, Credentials::default(), way)
         };
         let visitors: Vec<_> = (0..8).map(|host| visit(1, host)).collect();

@@ -395,9 +395,9 @@ impl HubTask {
         match command {
             Command::Request { socket, request, tag } => self.requested(socket, request, tag),
             Command::Connect { socket: Socket { conn, number }, identity, line, resume, way } => {
-                let outbox = match resume {
-                    Some(_) => Outbox::resumable(line),
-                    None => Outbox::new(line),
+                let outbox = match identity.resumes {
+                    true => Outbox::resumable(line),
+                    false => Outbox::new(line),
                 };
                 self.seat(conn, Connection::new(outbox, number, resume, Some(way)));
                 self.handle(Input::Connected { conn, identity });
@@ -638,7 +638,7 @@ mod tests {
 
     async fn guest(hub: &HubHandle) -> Membership {
         let address = ([127, 0, 0, 1], 1).into();
-        let way = Link::new(Side::Plain, address, address).way(false);
+        let way = Link::new(Side::Plain, address, address).way("gst");
         hub.connect(Identity::guest(Access::Full), None, way).await.unwrap()
     }
 

@@ -62,6 +62,7 @@ use hub_task::{Begin, Entry, HubHandle, Remembered};
 use link::{Link, Side};
 use listen::Visits;
 use listen::admission::Policy;
+use listen::roomrtc::Lines;
 use listen::old::Old;
 use listen::upgrade::{self, NoUpgrade, Upgrades};
 use room::Room;
@@ -159,6 +160,7 @@ impl Server {
         let main = open(config.listen)?;
         let plain = config.plain.map(open).transpose()?;
         let old_ports = open_old(&config)?;
+        let roomrtc = config.roomrtc.map(open).transpose()?;
 
         let store = Store::open(&config.data_dir).await?;
         store.recall_logins().await?;
@@ -169,6 +171,12 @@ impl Server {
         let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
         let api = http::Api { hub: hub.clone(), store: store.clone(), gate: Arc::clone(&gate) };
         let site = http::Site { api, ca: certificate.ca() };
+        let lines = Lines {
+            hub: hub.clone(),
+            gate: Arc::clone(&gate),
+            room: room.clone(),
+            timing: config.timing,
+        };
         let upgrades = Upgrades {
             hub: hub.clone(),
             gate,
@@ -206,6 +214,11 @@ impl Server {
             let (tls, visits) = (Arc::clone(&tls), visits.clone());
             server.add(old.name(), address, listener, |listener| {
                 listen::serve_main(listener, tls, visits, app)
+            })?;
+        }
+        if let (Some(roomrtc), Some(address)) = (roomrtc, config.roomrtc) {
+            server.add("roomrtc", address, roomrtc, |listener| {
+                listen::roomrtc::serve(listener, tls, visits, lines)
             })?;
         }
         Ok(server)

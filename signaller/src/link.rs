@@ -34,13 +34,13 @@ pub(crate) struct Link {
     pub(crate) remote: IpAddr,
 }
 
-/// How a WebSocket came in.
+/// How a connection came in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {
     pub(crate) remote: IpAddr,
     pub(crate) is_encrypted: bool,
-    /// It speaks the extended protocol.
-    pub(crate) is_extended: bool,
+    /// What it speaks, as the API calls it.
+    pub(crate) protocol: &'static str,
     pub(crate) since: Instant,
 }
 
@@ -72,9 +72,9 @@ impl Link {
     }
 
     /// What becomes of it with an upgrade.
-    pub(crate) fn way(self, is_extended: bool) -> Way {
+    pub(crate) fn way(self, protocol: &'static str) -> Way {
         let is_encrypted = self.side == Side::Tls;
-        Way { remote: self.remote, is_encrypted, is_extended, since: Instant::now() }
+        Way { remote: self.remote, is_encrypted, protocol, since: Instant::now() }
     }
 }
 

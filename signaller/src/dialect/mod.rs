@@ -6,8 +6,9 @@ mod free_form;
 mod gst;
 mod intercom;
 mod relay;
+pub(crate) mod roomrtc;
 
-use signaller_core::{Notice, Request, Text};
+use signaller_core::{CloseReason, Notice, Request, Text};
 
 #[cfg(test)]
 pub(crate) use gst::Gst;
@@ -20,6 +21,8 @@ pub(crate) enum Dialect {
     Gst(gst::Gst),
     /// The same with the extension.
     Intercom(intercom::Intercom),
+    /// Lines, for a program of another house.
+    RoomRtc(roomrtc::RoomRtc),
     /// One program and one page.
     Relay(relay::Relay),
 }
@@ -61,6 +64,11 @@ impl Dialect {
         Self::Relay(relay::Relay::new(name))
     }
 
+    /// roomrtc, for somebody who is known already.
+    pub(crate) fn roomrtc() -> Self {
+        Self::RoomRtc(roomrtc::RoomRtc::default())
+    }
+
     /// Whether both ends count messages, so that none is lost when a socket breaks.
     pub(crate) fn counts(&self) -> bool {
         matches!(self, Self::Intercom(_))
@@ -71,9 +79,13 @@ impl Dialect {
         intercom::ack(received)
     }
 
-    /// The last words to somebody who logged out.
-    pub(crate) fn farewell(&self) -> Option<String> {
-        self.counts().then(intercom::logged_out)
+    /// The last words of a login, if the protocol has any for this reason.
+    pub(crate) fn farewell(&self, reason: CloseReason) -> Option<String> {
+        match self {
+            Self::Intercom(_) if reason == CloseReason::LoggedOut => Some(intercom::logged_out()),
+            Self::RoomRtc(_) => roomrtc::farewell(reason),
+            Self::Gst(_) | Self::Intercom(_) | Self::Relay(_) => None,
+        }
     }
 
     /// Reads a text message.
@@ -81,6 +93,7 @@ impl Dialect {
         match self {
             Self::Gst(gst) => Said::Request { request: gst.read(text), tag: None },
             Self::Intercom(intercom) => intercom.read(text),
+            Self::RoomRtc(roomrtc) => roomrtc.read(text),
             Self::Relay(relay) => {
                 relay.read(text);
                 Said::Request { request: None, tag: None }
@@ -97,7 +110,7 @@ impl Dialect {
     pub(crate) fn ask(&self) -> Option<Request> {
         match self {
             Self::Relay(relay) => relay.ask(),
-            Self::Gst(_) | Self::Intercom(_) => None,
+            Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) => None,
         }
     }
 
@@ -105,7 +118,7 @@ impl Dialect {
     pub(crate) fn over(&self) -> Option<Over> {
         match self {
             Self::Relay(relay) => relay.over(),
-            Self::Gst(_) | Self::Intercom(_) => None,
+            Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) => None,
         }
     }
 
@@ -114,6 +127,7 @@ impl Dialect {
         match self {
             Self::Gst(gst) => gst.print(notice),
             Self::Intercom(intercom) => intercom.print(notice, tag),
+            Self::RoomRtc(roomrtc) => roomrtc.print(notice, tag),
             Self::Relay(relay) => relay.print(notice),
         }
     }
@@ -122,7 +136,7 @@ impl Dialect {
     pub(crate) fn more(&self) -> Option<String> {
         match self {
             Self::Relay(relay) => relay.more(),
-            Self::Gst(_) | Self::Intercom(_) => None,
+            Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) => None,
         }
     }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod admission;
 pub(crate) mod bind;
 pub(crate) mod old;
+pub(crate) mod roomrtc;
 pub(crate) mod tls;
 pub(crate) mod upgrade;
 

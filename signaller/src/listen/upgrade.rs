@@ -121,7 +121,7 @@ impl Upgrades {
         let proven =
             self.gate.prove(credentials.carrier.as_ref(), guests.ok(), link.remote).await?;
         let is_extended = has_token(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
-        let way = link.way(is_extended);
+        let way = link.way(if is_extended { SUBPROTOCOL } else { "gst" });
         let entrance = if is_extended {
             let visitor = self.gate.visitor(proven, credentials, way);
             let crowded = || refused(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_STRANGERS);
@@ -153,7 +153,7 @@ impl Upgrades {
         };
         let accept = accept_key(request);
         let seat = self.seat(accept.as_ref())?;
-        let way = link.way(false);
+        let way = link.way(old.name());
         let carrier = credentials::token(path, request.uri().query(), headers);
         let identity = match (carrier, prior) {
             (None, Ok(As::Guest(access))) => Identity::guest(access),

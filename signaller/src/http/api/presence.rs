@@ -123,7 +123,7 @@ impl From<Connected> for Connection {
             remote: way.map(|way| way.remote),
             since: way.map(|way| Time::of(way.since)),
             transport: way.map(transport),
-            protocol: way.map(protocol),
+            protocol: way.map(|way| way.protocol),
         }
     }
 }
@@ -151,10 +151,6 @@ fn name(account: Option<&AccountName>) -> Option<String> {
 
 fn transport(way: Way) -> &'static str {
     if way.is_encrypted { "tls" } else { "plain" }
-}
-
-fn protocol(way: Way) -> &'static str {
-    if way.is_extended { wire::SUBPROTOCOL } else { "gst" }
 }
 
 fn role(role: Role) -> &'static str {
