@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueHint};
@@ -78,6 +79,12 @@ pub enum AccountCommand {
         /// What people are shown instead of the name
         #[arg(long, value_parser = label)]
         label: Option<Text>,
+    },
+    /// Add the users of a RoomRTC server, all of them or none; their passwords are hashed
+    ImportRoomrtc {
+        /// Its users.txt: a name and a password a line
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
     },
     /// List all accounts
     List {

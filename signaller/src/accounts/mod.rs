@@ -7,6 +7,7 @@
 mod arguments;
 mod ask;
 mod print;
+mod users;
 
 use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,9 @@ use crate::store::{
 
 pub use arguments::Command;
 use arguments::{AccountCommand, Expiry, InviteCommand, Place, RightsCommand, TokenCommand};
+
+/// After how many hashed passwords somebody is told that it goes on: some seconds.
+const PROGRESS: usize = 50;
 
 /// How like a name a word must be to be taken for it, 0 to 1.
 const LIKENESS: f64 = 0.75;
@@ -77,6 +81,9 @@ impl From<io::Error> for CommandError {
 /// See [`CommandError`]; nothing was changed then.
 pub fn run(command: Command) -> Result<(), CommandError> {
     let dir = data_dir(command.place())?;
+    if let Command::Account { command: AccountCommand::ImportRoomrtc { file }, .. } = &command {
+        users_in(file)?; // before anything is made for them
+    }
     look_for(&file_in(&dir), &command)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -89,7 +96,13 @@ pub fn run(command: Command) -> Result<(), CommandError> {
 
 /// The first account makes the file; all else is probably meant for another directory.
 fn look_for(file: &Path, command: &Command) -> Result<(), CommandError> {
-    let makes = matches!(command, Command::Account { command: AccountCommand::Add { .. }, .. });
+    let makes = matches!(
+        command,
+        Command::Account {
+            command: AccountCommand::Add { .. } | AccountCommand::ImportRoomrtc { .. },
+            ..
+        }
+    );
     match (file.exists(), makes) {
         (true, _) => Ok(()),
         (false, true) => {
@@ -139,6 +152,7 @@ async fn account(store: &Store, command: AccountCommand) -> Result<(), CommandEr
             };
             store.add_account(&account, password, owner).await
         }
+        AccountCommand::ImportRoomrtc { file } => return import(store, &file).await,
         AccountCommand::List { json } => {
             let accounts = store.accounts().await?;
             say(&if json { print::accounts_json(&accounts) } else { print::accounts(&accounts) });
@@ -163,6 +177,43 @@ async fn account(store: &Store, command: AccountCommand) -> Result<(), CommandEr
         }
     };
     explain(store, done).await
+}
+
+/// What a list of users says; one line of stderr for each line that is not plain.
+fn users_in(file: &Path) -> Result<Vec<(AccountName, SecretString)>, CommandError> {
+    let shown = file.display();
+    let text = users::text(file)
+        .map_err(|error| CommandError::Refused(format!("cannot read {shown}: {error}")))?;
+    users::read(&text).map_err(|faults| {
+        for (line, fault) in &faults {
+            eprintln!("{shown}:{line}: {fault}");
+        }
+        CommandError::Refused(format!(
+            "nobody was added; mend {shown} first, {} of its lines",
+            faults.len()
+        ))
+    })
+}
+
+/// All of them or none; those that are there already stay as they are.
+async fn import(store: &Store, file: &Path) -> Result<(), CommandError> {
+    let users = users_in(file)?;
+    let all: Vec<_> = users.iter().map(|(name, _)| name.clone()).collect();
+    let hashed = |count: usize| {
+        if count % PROGRESS == 0 {
+            eprintln!("{count} passwords hashed");
+        }
+    };
+    let added = match store.import_users(users, hashed, &Actor::Owner).await {
+        Ok(added) => added,
+        Err(error) => return explain(store, Err(error)).await,
+    };
+    for name in &all {
+        let what =
+            if added.contains(name) { "added" } else { "is there already, and stays as it is" };
+        say(&format!("{name}: {what}\n"));
+    }
+    Ok(())
 }
 
 async fn token(store: &Store, command: TokenCommand) -> Result<(), CommandError> {

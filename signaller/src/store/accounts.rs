@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use secrecy::SecretString;
 use signaller_core::{Account, AccountName, Circle, CredentialId, Kind, Right, Rights, Text};
 use sqlx::error::DatabaseError;
@@ -9,7 +10,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::Store;
 use super::db::{Broken, now};
-use super::password::{self, Crowded, PasswordError};
+use super::password::{self, AT_A_TIME, Crowded, PasswordError};
 use super::record::{Action, Actor, Event, write_event};
 use super::words::{RIGHTS, kind, kind_word, right, right_word};
 
@@ -99,6 +100,46 @@ impl Store {
         let event = Event::new(by, Action::AddAccount).of(&account.name);
         write_event(&mut tx, &event, now()).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Adds users, all of them or none; those that are there already stay as they are. Says after each
+    /// password how many are hashed. Returns whom it added.
+    pub(crate) async fn import_users(
+        &self,
+        users: Vec<(AccountName, SecretString)>,
+        mut hashed: impl FnMut(usize),
+        by: &Actor,
+    ) -> Result<Vec<AccountName>, AccountError> {
+        let mut new = Vec::new();
+        for (name, password) in users {
+            if self.account(&name).await?.is_none() {
+                new.push((Account::new(name, Kind::User), password));
+            }
+        }
+        let hash = async |(account, password): (Account, SecretString)| {
+            let hash = self.hash(password, &account.name).await?;
+            Ok::<_, AccountError>((account, hash))
+        };
+        let hashes = stream::iter(new).map(hash).buffered(AT_A_TIME);
+        let hashes = hashes.enumerate().map(|(index, hash)| {
+            hashed(index + 1);
+            hash
+        });
+        let hashes: Vec<_> = hashes.try_collect().await?;
+        let mut added = Vec::new();
+        let mut tx = self.db().begin_sure().await?;
+        for (account, hash) in hashes {
+            match insert(&mut tx, &account, Some(hash)).await {
+                Ok(()) => {}
+                Err(AccountError::Exists(_)) => continue,
+                Err(error) => return Err(error),
+            }
+            let event = Event::new(by, Action::AddAccount).of(&account.name);
+            write_event(&mut tx, &event, now()).await?;
+            added.push(account.name);
+        }
+        tx.commit().await?;
+        Ok(added)
     }
 
     /// Removes an account and all that is its own; what it did stays written. The only admin stays,

@@ -32,6 +32,7 @@ pub use db::{Broken, OpenError};
 pub(crate) use history::{AuditEntry, CallEntry};
 pub use login::Registration;
 pub(crate) use login::{LoginError, RegisterError};
+pub(crate) use password::{PasswordError, check as check_password};
 pub(crate) use peers::Instance;
 pub(crate) use record::{Action, Actor, Event};
 pub(crate) use resume::{Resume, ResumeId};

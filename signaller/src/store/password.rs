@@ -17,7 +17,7 @@ const MIN_LEN: usize = 8;
 const MAX_LEN: usize = 128;
 
 /// Hashed at the same time; each takes 19 MiB.
-const AT_A_TIME: usize = 2;
+pub(super) const AT_A_TIME: usize = 2;
 /// Hashed or waiting.
 const AT_ALL: usize = 32;
 
@@ -45,7 +45,7 @@ pub(crate) enum PasswordError {
 pub(crate) struct Crowded;
 
 /// Checks a new password. Nothing is asked of its letters: length is what counts.
-pub(super) fn check(password: &SecretString, of: &AccountName) -> Result<(), PasswordError> {
+pub(crate) fn check(password: &SecretString, of: &AccountName) -> Result<(), PasswordError> {
     let text = password.expose_secret();
     match text.chars().count() {
         count @ ..MIN_LEN => Err(PasswordError::TooShort(count)),
