@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use intercom_protocol::gst::{Ice, Sdp, SdpKind};
 use intercom_protocol::relay::Message;
 use intercom_protocol::sdp;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use signaller_core::{Notice, Payload, PeerId, Refusal, Request, Role, SessionId, Status, Text};
@@ -25,7 +26,10 @@ const HELD: usize = 64;
 const HELD_BYTES: usize = 32 * 1024;
 /// The name of those that say none.
 const NO_NAME: &str = "relay";
+/// The longest name, in bytes.
+const NAME_LEN: usize = 128;
 
+const LONG_NAME: &str = "a name may have at most 128 bytes";
 const TAKEN: &str = "another program has this name";
 const BUSY: &str = "another page has this program";
 const GONE: &str = "the other end has left";
@@ -102,8 +106,10 @@ struct Held {
 impl Relay {
     /// Under the name that the path has.
     pub(super) fn new(path: &str) -> Self {
-        let name = if path.is_empty() { NO_NAME } else { path };
-        Self { name: name.to_owned(), state: Mutex::default() }
+        let name = percent_decode_str(if path.is_empty() { NO_NAME } else { path });
+        let name = name.decode_utf8_lossy().into_owned();
+        let over = (name.len() > NAME_LEN).then_some(Over { code: 1008, words: LONG_NAME });
+        Self { name, state: Mutex::new(State { over, ..State::default() }) }
     }
 
     /// Takes a text message; what follows is to be [asked](Self::ask).

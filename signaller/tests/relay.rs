@@ -1,0 +1,232 @@
+//! A page and a program under one name, as strangers: the exchanges in `vectors/relay`, the way to
+//! other protocols, and what is refused.
+#![allow(clippy::unwrap_used)]
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use common::{Client, SDP, Stranger, tcp};
+use intercom_signaller::{MAX_MESSAGE_LEN, OldDoor, OldLogin};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+const GONE: &str = "the other end has left";
+
+async fn open() -> Stranger {
+    Stranger::start_with(|config| {
+        config.relay = OldDoor { login: OldLogin::Local, plain: false };
+    })
+    .await
+}
+
+async fn join(server: &Stranger, name: &str) -> Client {
+    let path = format!("/relay/{name}");
+    Client::upgrade(tcp(server.main()).await, &path, &[]).await.unwrap()
+}
+
+fn client() -> Value {
+    json!({"type": "client"})
+}
+
+fn description(kind: &str) -> Value {
+    json!({"type": kind, "sdp": SDP})
+}
+
+fn candidate(number: usize) -> Value {
+    let candidate = format!("candidate:{number} 1 UDP 1 192.0.2.1 9 typ host");
+    json!({"type": "ice", "candidate": candidate, "sdpMLineIndex": 0})
+}
+
+/// A page that has joined a program; both know.
+async fn pair(server: &Stranger, name: &str) -> (Client, Client) {
+    let (mut program, mut page) = (join(server, name).await, join(server, name).await);
+    page.send(&client()).await;
+    assert_eq!(program.next().await, client());
+    assert_eq!(page.next().await, json!({"type": "ack", "role": "client"}));
+    (program, page)
+}
+
+#[tokio::test]
+async fn the_server_answers_as_recorded() {
+    let server = open().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/relay");
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let vector: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let name = vector["name"].as_str().unwrap();
+        assert_eq!(path.file_stem().unwrap(), name);
+        let mut clients = BTreeMap::new();
+        for step in vector["steps"].as_array().unwrap() {
+            play(&server, name, step, &mut clients).await;
+        }
+    }
+    server.is_unharmed().await;
+}
+
+/// Each vector has a name of its own.
+async fn play(server: &Stranger, name: &str, step: &Value, clients: &mut BTreeMap<String, Client>) {
+    let who = step["from"].as_str().or(step["to"].as_str()).unwrap().to_owned();
+    if step["join"] == true {
+        clients.insert(who, join(server, name).await);
+    } else if step["leave"] == true {
+        drop(clients.remove(&who));
+    } else if let Some(message) = step.get("send") {
+        clients.get_mut(&who).unwrap().send(message).await;
+    } else if let Some(code) = step.get("closed") {
+        let (closed, words) = clients.get_mut(&who).unwrap().closed().await;
+        assert_eq!((json!(closed), json!(words)), (code.clone(), step["words"].clone()), "{name}");
+    } else {
+        assert_eq!(clients.get_mut(&who).unwrap().next().await, step["hear"], "{name}: {who}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_takes_the_picture_of_a_stock_producer_of_that_name() {
+    let server = open().await;
+    let mut door = server.producer("door").await;
+    let mut page = join(&server, "door").await;
+    page.send(&client()).await;
+    assert_eq!(page.next().await, json!({"type": "ack", "role": "client"}));
+    let request = door.next().await;
+    assert_eq!(request["type"], "startSession");
+    let session = request["sessionId"].clone();
+    // Stock producers do not keep the order.
+    let ice = json!({"candidate": "candidate:1", "sdpMLineIndex": 0, "sdpMid": "video0"});
+    door.send(&json!({"type": "peer", "sessionId": session, "ice": ice})).await;
+    let offer = description("offer");
+    door.send(&json!({"type": "peer", "sessionId": session, "sdp": offer})).await;
+    assert_eq!(page.next().await, offer);
+    let candidate = json!({"type": "ice", "candidate": "candidate:1", "sdpMLineIndex": 0});
+    assert_eq!(page.next().await, candidate);
+    page.send(&candidate).await;
+    page.send(&description("answer")).await;
+    let heard = door.next().await;
+    assert_eq!(heard, json!({"type": "peer", "sessionId": session, "sdp": description("answer")}));
+    let ice = json!({"candidate": "candidate:1", "sdpMLineIndex": 0});
+    assert_eq!(door.next().await, json!({"type": "peer", "sessionId": session, "ice": ice}));
+    // Another page has a session of its own.
+    let mut other = join(&server, &door.id).await;
+    other.send(&client()).await;
+    assert_eq!(other.next().await["type"], "ack");
+    assert_ne!(door.next().await["sessionId"], session);
+    drop(page);
+    assert_eq!(door.next().await, json!({"type": "endSession", "sessionId": session}));
+}
+
+#[tokio::test]
+async fn a_stock_consumer_watches_the_program() {
+    let server = open().await;
+    let mut phone = server.client().await;
+    phone.send(&json!({"type": "setPeerStatus", "roles": ["listener"], "meta": null})).await;
+    assert_eq!(phone.next().await["peerId"], phone.id);
+    let mut program = join(&server, "cam").await;
+    let listed = loop {
+        let status = phone.next().await;
+        if status["roles"].as_array().unwrap().contains(&json!("producer")) {
+            break status;
+        }
+    };
+    assert_eq!(listed["meta"], json!({"name": "cam"}));
+    let id = listed["peerId"].clone();
+    phone.send(&json!({"type": "startSession", "peerId": id})).await;
+    let session = phone.next().await["sessionId"].clone();
+    assert_eq!(program.next().await, client());
+    program.send(&description("offer")).await;
+    program.send(&candidate(1)).await;
+    assert_eq!(phone.next().await["sdp"], description("offer"));
+    assert_eq!(phone.next().await["ice"]["candidate"], candidate(1)["candidate"]);
+    let answer = description("answer");
+    phone.send(&json!({"type": "peer", "sessionId": session, "sdp": answer})).await;
+    assert_eq!(program.next().await, answer);
+    // It has one picture for one.
+    phone.send(&json!({"type": "startSession", "peerId": id})).await;
+    let second = phone.next().await["sessionId"].clone();
+    assert_eq!(phone.next().await, json!({"type": "endSession", "sessionId": second}));
+    phone.send(&json!({"type": "endSession", "sessionId": session})).await;
+    assert_eq!(program.next().await, json!({"type": "error", "details": GONE}));
+}
+
+#[tokio::test]
+async fn who_offers_itself_cannot_be_offered_to() {
+    let server = open().await;
+    let (_program, mut page) = pair(&server, "cam").await;
+    drop(page.try_send(Message::Close(None)).await);
+    let mut phone = server.client().await;
+    phone.send(&json!({"type": "list"})).await;
+    let id = phone.next().await["producers"][0]["id"].clone();
+    phone.send(&json!({"type": "startSession", "peerId": id, "offer": SDP})).await;
+    let session = phone.next().await["sessionId"].clone();
+    assert_eq!(phone.next().await, json!({"type": "endSession", "sessionId": session}));
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded() {
+    let server = open().await;
+    let mut program = join(&server, "cam").await;
+    program.send(&description("offer")).await;
+    for number in 0..=64 {
+        program.send(&candidate(number)).await;
+    }
+    let details = "too many candidates before their description";
+    assert_eq!(program.next().await, json!({"type": "error", "details": details}));
+    let mut page = join(&server, "cam").await;
+    page.send(&client()).await;
+    assert_eq!(page.next().await["type"], "ack");
+    assert_eq!(page.next().await, description("offer"));
+    for number in 0..64 {
+        assert_eq!(page.next().await, candidate(number));
+    }
+    // A stock peer that never describes itself loses its session.
+    let mut door = server.producer("door").await;
+    let mut page = join(&server, "door").await;
+    page.send(&client()).await;
+    assert_eq!(page.next().await["type"], "ack");
+    let session = door.next().await["sessionId"].clone();
+    for _ in 0..=64 {
+        let ice = json!({"candidate": "candidate:1", "sdpMLineIndex": 0});
+        door.send(&json!({"type": "peer", "sessionId": session, "ice": ice})).await;
+    }
+    assert_eq!(page.next().await, json!({"type": "error", "details": details}));
+    assert_eq!(door.next().await, json!({"type": "endSession", "sessionId": session}));
+}
+
+#[tokio::test]
+async fn frames_that_are_no_messages_end_the_connection() {
+    let server = open().await;
+    for (frame, code) in
+        [(Message::binary(vec![0]), 1003), (Message::text("x".repeat(MAX_MESSAGE_LEN + 1)), 1009)]
+    {
+        let (mut program, mut page) = pair(&server, "cam").await;
+        page.send_raw(frame).await;
+        assert_eq!(page.closed().await.0, code);
+        assert_eq!(program.next().await, json!({"type": "error", "details": GONE}));
+    }
+    let mut page = join(&server, "cam").await;
+    for text in ["", "HELLO page", "[]", "null", "{\"type\":1}"] {
+        page.send_raw(Message::text(text)).await;
+        assert_eq!(page.next().await["type"], "error", "{text}");
+    }
+    server.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn names_keep_apart_who_meets() {
+    let server = open().await;
+    let (mut program, mut page) = pair(&server, "front%20door").await;
+    let (mut other, mut its_page) = pair(&server, "").await;
+    program.send(&description("offer")).await;
+    assert_eq!(page.next().await, description("offer"));
+    other.send(&candidate(1)).await;
+    other.send(&description("offer")).await;
+    assert_eq!(its_page.next().await, description("offer"));
+    assert_eq!(its_page.next().await, candidate(1));
+    let mut phone = server.client().await;
+    phone.send(&json!({"type": "list"})).await;
+    let listed = phone.next().await["producers"].clone();
+    let names: Vec<_> = listed.as_array().unwrap().iter().map(|it| &it["meta"]["name"]).collect();
+    assert_eq!(names, ["front door", "relay"]);
+    let (code, words) = join(&server, &"n".repeat(129)).await.closed().await;
+    assert_eq!((code, &*words), (1008, "a name may have at most 128 bytes"));
+}
