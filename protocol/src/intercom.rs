@@ -80,6 +80,30 @@ pub enum ClientMessage<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<HangUpReason>,
     },
+    /// Goes into a room; one that nobody is in is there from then on.
+    JoinRoom {
+        /// Which one.
+        room: Cow<'a, str>,
+    },
+    /// Leaves it.
+    LeaveRoom {
+        /// Which one.
+        room: Cow<'a, str>,
+    },
+    /// Asks who else is in it.
+    ListRoom {
+        /// One that the asker is in.
+        room: Cow<'a, str>,
+    },
+    /// Says something to somebody in a room.
+    RoomMessage {
+        /// One that both are in.
+        room: Cow<'a, str>,
+        /// A peer id.
+        to: Cow<'a, str>,
+        /// Anything.
+        text: Cow<'a, str>,
+    },
     /// Asks for STUN and TURN servers.
     GetIceServers,
     /// Leaves for good.
@@ -267,6 +291,45 @@ pub enum ServerMessage<'a> {
         call_id: Cow<'a, str>,
         /// Why; the same for both sides.
         reason: EndReason,
+    },
+    /// The answer to `joinRoom` and `listRoom`.
+    Room {
+        /// Which one.
+        #[serde(borrow)]
+        room: Cow<'a, str>,
+        /// The others in there.
+        #[serde(borrow)]
+        peers: Vec<Cow<'a, str>>,
+    },
+    /// Somebody came into a room.
+    RoomPeerJoined {
+        /// Which one.
+        #[serde(borrow)]
+        room: Cow<'a, str>,
+        /// Who.
+        #[serde(borrow)]
+        peer_id: Cow<'a, str>,
+    },
+    /// Somebody left a room.
+    RoomPeerLeft {
+        /// Which one.
+        #[serde(borrow)]
+        room: Cow<'a, str>,
+        /// Who.
+        #[serde(borrow)]
+        peer_id: Cow<'a, str>,
+    },
+    /// Somebody in a room says something, to nobody else.
+    RoomMessage {
+        /// Which one.
+        #[serde(borrow)]
+        room: Cow<'a, str>,
+        /// Who.
+        #[serde(borrow)]
+        from: Cow<'a, str>,
+        /// As it was said.
+        #[serde(borrow)]
+        text: Cow<'a, str>,
     },
     /// After `resumed` with `reset`: how things stand.
     Snapshot {
@@ -526,6 +589,14 @@ impl<'a> Tagged<'a, FromClient<'a>> {
                 call_id: need(fields.call_id, "callId")?,
                 reason: fields.reason.map(read).transpose()?,
             },
+            "joinRoom" => ClientMessage::JoinRoom { room: need(fields.room, "room")? },
+            "leaveRoom" => ClientMessage::LeaveRoom { room: need(fields.room, "room")? },
+            "listRoom" => ClientMessage::ListRoom { room: need(fields.room, "room")? },
+            "roomMessage" => ClientMessage::RoomMessage {
+                room: need(fields.room, "room")?,
+                to: need(fields.to, "to")?,
+                text: need(fields.text, "text")?,
+            },
             "getIceServers" => ClientMessage::GetIceServers,
             "logout" => ClientMessage::Logout,
             _ => {
@@ -599,7 +670,7 @@ pub fn tag(mut message: String, id: &RawValue) -> String {
 }
 
 /// Types of [`ServerMessage`]: those that are not also in [`gst`], and those that say more here.
-pub const SERVER_TYPES: [&str; 20] = [
+pub const SERVER_TYPES: [&str; 24] = [
     "welcome",
     "resumed",
     "ack",
@@ -615,6 +686,10 @@ pub const SERVER_TYPES: [&str; 20] = [
     "callAway",
     "callBack",
     "callEnded",
+    "room",
+    "roomPeerJoined",
+    "roomPeerLeft",
+    "roomMessage",
     "snapshot",
     "iceServers",
     "done",
@@ -656,6 +731,10 @@ struct Fields<'a> {
     call_id: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "gst::borrowed")]
     peer_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "gst::borrowed")]
+    room: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "gst::borrowed")]
+    text: Option<Cow<'a, str>>,
     accept: Option<bool>,
     calls: Option<bool>,
     #[serde(borrow)]

@@ -75,6 +75,10 @@ fn every_message_has_a_vector() {
         "attachPeer",
         "updateCall",
         "endCall",
+        "joinRoom",
+        "leaveRoom",
+        "listRoom",
+        "roomMessage",
         "getIceServers",
         "logout",
     ] {

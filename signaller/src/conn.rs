@@ -379,7 +379,7 @@ fn close_code(reason: CloseReason) -> CloseCode {
     match reason {
         CloseReason::Stopping => CloseCode::Away,
         CloseReason::TooSlow | CloseReason::NotBack => CloseCode::Policy,
-        CloseReason::LoggedOut => CloseCode::Normal,
+        CloseReason::LoggedOut | CloseReason::SessionEnded => CloseCode::Normal,
         CloseReason::Revoked => CloseCode::Library(4401),
         CloseReason::Cut => CloseCode::Library(4403),
         CloseReason::LoggedInAlready
@@ -400,6 +400,7 @@ fn close_words(reason: CloseReason) -> &'static str {
         CloseReason::PeerIdTaken => "another connection has your peer id and is alive",
         CloseReason::Replaced => "a newer connection took your peer id",
         CloseReason::Revoked => "your account or your token is no longer good",
+        CloseReason::SessionEnded => "your session has ended",
         CloseReason::Cut => "somebody in charge closed this connection",
     }
 }

@@ -605,6 +605,7 @@ fn log(conn: ConnId, notice: &Notice) {
         Notice::SessionStarted { peer, session } => {
             info!(conn = conn.0, %session, producer = %peer, "session started");
         }
+        Notice::Dialled { peer } => info!(conn = conn.0, with = %peer, "dialled"),
         Notice::SessionEnded { session, error } => {
             info!(conn = conn.0, %session, failed = error.is_some(), "session ended");
         }

@@ -1,13 +1,16 @@
 //! The hub itself: inputs, outputs, and which rule takes which input.
 //!
-//! The rules are in four rooms: `membership` (who comes, goes and comes back), `registration` (who
-//! is registered as what, and who sees it), `negotiation` (sessions) and `calling` (calls and
-//! presence); `overview` looks and changes nothing. Three rules hold after every input: a session
+//! The rules are in six parts: `membership` (who comes, goes and comes back), `registration` (who
+//! is registered as what, and who sees it), `negotiation` (sessions), `dialling` (sessions of those who
+//! have no words for them), `gathering` (rooms) and `calling` (calls and presence); `overview` looks
+//! and changes nothing. Three rules hold after every input: a session
 //! has exactly two ends; nobody but those two can end it, read it or say something in it; who asks
 //! something of a session or a call that it is not part of gets the answer that an unknown one would
 //! get.
 
 mod calling;
+mod dialling;
+mod gathering;
 mod membership;
 mod negotiation;
 mod overview;
@@ -20,9 +23,10 @@ use std::time::Instant;
 use crate::accounts::{Account, AccountName, Accounts};
 use crate::calls::Calls;
 use crate::facts::{Fact, OpenCall};
-use crate::ids::{ConnId, CredentialId, Rng};
+use crate::ids::{ConnId, CredentialId, PeerId, Rng};
 use crate::limits::{Limits, Meter};
 use crate::peers::{Identity, Peers};
+use crate::rooms::Rooms;
 use crate::sessions::Sessions;
 use crate::timers::{Due, Timers};
 use crate::words::{CloseReason, Notice, Refusal, Request, Seen, Text};
@@ -133,6 +137,11 @@ pub struct Hub {
     peers: Peers,
     sessions: Sessions,
     calls: Calls,
+    rooms: Rooms,
+    /// To whom those speak who have not said anything yet.
+    dialled: BTreeMap<ConnId, PeerId>,
+    /// Those whose connection ends with the session that has ended.
+    over: Vec<ConnId>,
     timers: Timers,
     /// Those who cannot be welcomed yet.
     newcomers: BTreeMap<ConnId, Newcomer>,
@@ -158,6 +167,9 @@ impl Hub {
             peers: Peers::default(),
             sessions: Sessions::default(),
             calls: Calls::default(),
+            rooms: Rooms::default(),
+            dialled: BTreeMap::new(),
+            over: Vec::new(),
             timers: Timers::default(),
             newcomers: BTreeMap::new(),
             revoked: VecDeque::new(),
@@ -188,6 +200,7 @@ impl Hub {
             Input::Timeout => self.time_passed(now),
             Input::Stopping => self.stop(now),
         }
+        self.close_those_over(now);
     }
 
     /// The next thing to be done; `None` when nothing is left.
@@ -234,10 +247,11 @@ impl Hub {
 
     fn request(&mut self, now: Instant, conn: ConnId, request: Request) -> Result<(), Refusal> {
         if let Request::StartSession { .. }
+        | Request::Dial { .. }
         | Request::AttachPeer { .. }
         | Request::UpdateCall { .. } = request
         {
-            self.count_change(now, conn)?;
+            self.count_change(now, conn, "sessions or changes of a call")?;
         }
         match request {
             Request::SetStatus(status) => self.set_status(now, conn, status),
@@ -247,11 +261,15 @@ impl Hub {
             Request::EndSession { session, error } => self.end_by(conn, session, error),
             Request::Relay { session, payload } => self.relay(conn, session, payload),
             Request::Spoil { session, fault } => self.spoil(conn, session, &fault),
+            Request::Dial { to } => self.dial(now, conn, &to),
+            Request::Say { text, meaning } => self.say(now, conn, text, meaning),
+            Request::JoinRoom { room } => self.join_room(now, conn, room),
+            Request::LeaveRoom { room } => self.leave_room(conn, &room),
+            Request::ListRoom { room } => self.list_room(conn, room),
+            Request::RoomMessage { room, to, text } => self.room_message(conn, room, to, text),
             Request::ListAccounts => self.list_accounts(conn),
             Request::OfferCall { to, media } => self.offer_call(now, conn, &to, media, None),
-            Request::AnswerCall { call, answer } => {
-                self.answer_call(now, conn, call, answer, None)
-            }
+            Request::AnswerCall { call, answer } => self.answer_call(now, conn, call, answer, None),
             Request::AttachPeer { call, peer } => self.attach_peer(conn, call, &peer),
             Request::UpdateCall { call, media } => self.update_call(conn, call, media),
             Request::EndCall { call, cause } => self.hang_up(now, conn, call, cause),
@@ -270,10 +288,16 @@ impl Hub {
         }
     }
 
-    fn count_change(&mut self, now: Instant, conn: ConnId) -> Result<(), Refusal> {
+    /// What gives others work is counted together, whatever it is.
+    fn count_change(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        what: &'static str,
+    ) -> Result<(), Refusal> {
         let rate = self.limits.changes;
         let has_room = self.peers.peer_mut(conn).is_none_or(|peer| peer.changes.take(now, rate));
-        if has_room { Ok(()) } else { Err(Refusal::TooFast("sessions or changes of a call")) }
+        if has_room { Ok(()) } else { Err(Refusal::TooFast(what)) }
     }
 
     fn time_passed(&mut self, now: Instant) {

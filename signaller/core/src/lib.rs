@@ -24,6 +24,7 @@ mod hub;
 mod ids;
 mod limits;
 mod peers;
+mod rooms;
 mod sessions;
 mod timers;
 mod words;
@@ -34,7 +35,9 @@ pub use hub::{EndView, Hub, Input, Output, Overview, PeerView, SessionView};
 pub use ids::{CallId, ConnId, CredentialId, PeerId, Rng, SessionId};
 pub use limits::{Limits, Rate, SecondLogin};
 pub use peers::Identity;
+pub use rooms::{RoomError, RoomId};
 pub use words::{
-    Access, AccountStatus, Act, Answer, CallStage, CallView, CloseReason, Description, EndCause, EndReason, Listed,
-    Media, Medium, Notice, Payload, Refusal, RejectCause, Request, Role, Seen, Snapshot, Status, Text,
+    Access, AccountStatus, Act, Answer, CallStage, CallView, CloseReason, Description, EndCause,
+    EndReason, Listed, Meaning, Media, Medium, Notice, Payload, Refusal, RejectCause, Request,
+    Role, Seen, Snapshot, Status, Text,
 };

@@ -24,10 +24,14 @@ pub struct Limits {
     /// How long a newcomer waits for its account to be told of, or for the holder of its peer id to
     /// show that it lives.
     pub newcomer: Duration,
+    /// Rooms that one peer is in.
+    pub rooms_per_peer: usize,
+    /// Peers in one room; each hears of all others.
+    pub peers_per_room: usize,
     /// Status changes of one connection; every listener hears of each.
     pub status_changes: Rate,
-    /// Sessions that one connection asks for, and what it changes in a call: each gives somebody else
-    /// work, and is written down.
+    /// Sessions that one connection asks for, rooms that it joins, and what it changes in a call: each
+    /// gives somebody else work.
     pub changes: Rate,
     /// Calls that the connections of one account offer.
     pub call_offers: Rate,
@@ -67,6 +71,8 @@ impl Default for Limits {
             grace: Duration::from_secs(30),
             away_per_account: 256,
             newcomer: Duration::from_secs(2),
+            rooms_per_peer: 8,
+            peers_per_room: 64,
             status_changes: Rate { burst: 60, every: Duration::from_millis(250) },
             changes: Rate { burst: 120, every: Duration::from_millis(100) },
             call_offers: Rate { burst: 10, every: Duration::from_secs(3) },

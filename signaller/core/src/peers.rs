@@ -24,6 +24,9 @@ pub struct Identity {
     pub calls: bool,
     /// How the media of its calls travel.
     pub medium: Medium,
+    /// Whether its protocol has no words for sessions: what it says goes to its like as it is, it has one
+    /// session at most, and its connection ends with that.
+    pub verbatim: bool,
     /// Whether it can come back after its socket broke.
     pub resumes: bool,
     /// Whether it is refused while its account is there already, whatever
@@ -41,6 +44,7 @@ impl Identity {
             credential: None,
             calls: false,
             medium: Medium::Sessions,
+            verbatim: false,
             resumes: false,
             is_exclusive: false,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::accounts::{AccountName, Kind, NameError, Right};
 use crate::ids::{CallId, PeerId, SessionId};
+use crate::rooms::{RoomError, RoomId};
 
 /// Text that the hub passes on without looking into it.
 pub type Text = Arc<str>;
@@ -82,6 +83,42 @@ pub enum Request {
     ListProducers,
     /// All passive consumers.
     ListConsumers,
+    /// The only session of the asker, with an account's producer or with a peer.
+    Dial {
+        /// The account's name or the peer's id.
+        to: Text,
+    },
+    /// Say something in the only session of the asker.
+    Say {
+        /// As it is, for an end that hears it so.
+        text: Text,
+        /// For others.
+        meaning: Meaning,
+    },
+    /// Be in a room, which may be a new one.
+    JoinRoom {
+        /// Which one.
+        room: RoomId,
+    },
+    /// Be in it no longer.
+    LeaveRoom {
+        /// Which one.
+        room: RoomId,
+    },
+    /// All others in a room.
+    ListRoom {
+        /// One that the asker is in.
+        room: RoomId,
+    },
+    /// Tell somebody in a room something.
+    RoomMessage {
+        /// One that both are in.
+        room: RoomId,
+        /// Whom.
+        to: PeerId,
+        /// What.
+        text: Text,
+    },
     /// All accounts that the asker may see.
     ListAccounts,
     /// Ring an account.
@@ -254,6 +291,26 @@ pub enum Payload {
     Candidate(Text),
 }
 
+/// What something means that is said without words for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// An offer.
+    Offer {
+        /// As it is relayed.
+        payload: Payload,
+        /// Its description alone.
+        sdp: Text,
+    },
+    /// Anything else that is relayed.
+    Payload(Payload),
+    /// That the other end is to offer.
+    Ask,
+    /// What would harm the other end, and why.
+    Harm(Text),
+    /// Nothing that others know.
+    Nothing,
+}
+
 /// What a connection hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -302,6 +359,58 @@ pub enum Notice {
         session: SessionId,
         /// What.
         payload: Payload,
+    },
+    /// Its only session exists, or will with its first word.
+    Dialled {
+        /// The other end.
+        peer: PeerId,
+    },
+    /// Its only session exists, and the other end wanted it.
+    DialledBy {
+        /// The other end.
+        peer: PeerId,
+    },
+    /// The other end of the only session says this.
+    Said {
+        /// As it came.
+        text: Text,
+    },
+    /// It is in a room.
+    RoomJoined {
+        /// Which one.
+        room: RoomId,
+        /// The others in there.
+        peers: Vec<PeerId>,
+    },
+    /// All others in a room.
+    RoomPeers {
+        /// Which one.
+        room: RoomId,
+        /// The others in there.
+        peers: Vec<PeerId>,
+    },
+    /// Somebody came into a room, or may be seen there now.
+    RoomPeerJoined {
+        /// Which one.
+        room: RoomId,
+        /// Who.
+        peer: PeerId,
+    },
+    /// Somebody left a room, or may no longer be seen there.
+    RoomPeerLeft {
+        /// Which one.
+        room: RoomId,
+        /// Who.
+        peer: PeerId,
+    },
+    /// Somebody in a room says something to this connection alone.
+    RoomMessage {
+        /// Which one.
+        room: RoomId,
+        /// Who.
+        from: PeerId,
+        /// What.
+        text: Text,
     },
     /// All producers.
     Producers(Vec<Listed>),
@@ -500,6 +609,8 @@ pub enum CloseReason {
     Replaced,
     /// Its account was removed, or what it logged in with was revoked.
     Revoked,
+    /// Its only session has ended.
+    SessionEnded,
     /// Somebody in charge closed it.
     Cut,
     /// The server stops.
@@ -557,6 +668,12 @@ pub enum Refusal {
     /// What was given as a name is none.
     #[error(transparent)]
     BadName(#[from] NameError),
+    /// The same of a room.
+    #[error(transparent)]
+    BadRoom(#[from] RoomError),
+    /// The asker is not in a room of that name.
+    #[error("you are not in this room")]
+    NoSuchRoom,
 
     // The one who uses the client.
     /// Nobody is called that.
@@ -569,6 +686,27 @@ pub enum Refusal {
         of: AccountName,
         /// Which right.
         right: Right,
+    },
+    /// It has one session or room at most, and has it.
+    #[error("peer {0} is busy")]
+    PeerBusy(PeerId),
+    /// The same of the asker.
+    #[error("you are in a session or a room already; connect again for another one")]
+    InSession,
+    /// The peer is somewhere else.
+    #[error("peer {0} is not in the room")]
+    NotInRoom(PeerId),
+    /// The asker is in as many rooms as it may be.
+    #[error("you are in {max} rooms already, leave one of them first")]
+    TooManyRooms {
+        /// How many that is.
+        max: usize,
+    },
+    /// The room has as many peers as it may have.
+    #[error("{max} peers are in this room already")]
+    RoomFull {
+        /// How many that is.
+        max: usize,
     },
     /// The callee is in another call.
     #[error("{0} is busy")]

@@ -24,14 +24,20 @@ fn a_call_is_rung_accepted_and_hung_up() {
     let Notice::CallRinging { call, to } = &*world.next("ann") else { panic!() };
     let call = *call;
     assert_eq!(*to, named("bob"));
-    world.expect("bob", &Notice::IncomingCall { call, from: named("ann"), media: BOTH, offer: None });
+    world.expect(
+        "bob",
+        &Notice::IncomingCall { call, from: named("ann"), media: BOTH, offer: None },
+    );
     world.clear();
 
     let media = Media { audio: true, video: false };
     let answer = Answer::Accept(media);
     world.ask("bob", Request::AnswerCall { call, answer });
     world.expect("ann", &Notice::CallAccepted { call, from: named("bob"), media, answer: None });
-    world.expect("bob", &Notice::CallAccepted { call, from: named("ann"), media: BOTH, answer: None });
+    world.expect(
+        "bob",
+        &Notice::CallAccepted { call, from: named("ann"), media: BOTH, answer: None },
+    );
     world.expect_silence();
 
     world.now += Duration::from_secs(5);
@@ -237,8 +243,7 @@ fn a_phone_that_comes_while_it_rings_rings_as_well() {
     let call = world.ring("ann", "bob");
     world.log_in("tablet", "bob");
     world.welcomed("tablet");
-    let ringing =
-        Notice::IncomingCall { call, from: named("ann"), media: BOTH, offer: None };
+    let ringing = Notice::IncomingCall { call, from: named("ann"), media: BOTH, offer: None };
     assert_eq!(world.heard("tablet"), [ringing]);
     world.accept("tablet", call);
     assert_eq!(world.hub.call_count(), 1);

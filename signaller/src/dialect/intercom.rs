@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::value::RawValue;
 use signaller_core::{
     AccountName, AccountStatus, Answer, CallId, CallStage, CallView, EndCause, EndReason, Kind,
-    Media, Notice, PeerId, Refusal, RejectCause, Request, Seen, Text,
+    Media, Notice, PeerId, Refusal, RejectCause, Request, RoomId, Seen, Text,
 };
 
 use super::Said;
@@ -131,6 +131,23 @@ impl Intercom {
             Notice::CallEnded { call, reason } => {
                 ServerMessage::CallEnded { call_id: id(*call), reason: reason_to_wire(*reason) }
             }
+            Notice::RoomJoined { room, peers } | Notice::RoomPeers { room, peers } => {
+                ServerMessage::Room {
+                    room: room.as_str().into(),
+                    peers: peers.iter().map(text).collect(),
+                }
+            }
+            Notice::RoomPeerJoined { room, peer } => {
+                ServerMessage::RoomPeerJoined { room: room.as_str().into(), peer_id: text(peer) }
+            }
+            Notice::RoomPeerLeft { room, peer } => {
+                ServerMessage::RoomPeerLeft { room: room.as_str().into(), peer_id: text(peer) }
+            }
+            Notice::RoomMessage { room, from, text: said } => ServerMessage::RoomMessage {
+                room: room.as_str().into(),
+                from: text(from),
+                text: Cow::Borrowed(said),
+            },
             Notice::Snapshot(snapshot) => ServerMessage::Snapshot {
                 accounts: snapshot.accounts.iter().map(seen).collect(),
                 call: snapshot.call.as_ref().map(view),
@@ -151,6 +168,9 @@ impl Intercom {
             | Notice::SessionEnded { .. }
             | Notice::Relayed { .. }
             | Notice::CallCandidate { .. }
+            | Notice::Dialled { .. }
+            | Notice::DialledBy { .. }
+            | Notice::Said { .. }
             | Notice::Producers(_)
             | Notice::Consumers(_) => return None,
         })
@@ -212,6 +232,13 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::BadState(_) => "badState",
         Refusal::NotYourProducer(_) => "notYourProducer",
         Refusal::BadName(_) => "badName",
+        Refusal::BadRoom(_) => "badRoom",
+        Refusal::NoSuchRoom => "noSuchRoom",
+        Refusal::PeerBusy(_) => "busy",
+        Refusal::InSession => "inSession",
+        Refusal::NotInRoom(_) => "notInRoom",
+        Refusal::TooManyRooms { .. } => "tooManyRooms",
+        Refusal::RoomFull { .. } => "roomFull",
         Refusal::NoSuchAccount(_) => "noSuchAccount",
         Refusal::Forbidden { .. } => "forbidden",
         Refusal::Busy(_) => "busy",
@@ -259,6 +286,14 @@ fn request(message: ClientMessage<'_>) -> Result<Request, Refusal> {
                 wire::HangUpReason::Hangup => EndCause::Hangup,
                 wire::HangUpReason::MediaFailed => EndCause::MediaFailed,
             },
+        },
+        ClientMessage::JoinRoom { room } => Request::JoinRoom { room: RoomId::parse(&room)? },
+        ClientMessage::LeaveRoom { room } => Request::LeaveRoom { room: RoomId::parse(&room)? },
+        ClientMessage::ListRoom { room } => Request::ListRoom { room: RoomId::parse(&room)? },
+        ClientMessage::RoomMessage { room, to, text } => Request::RoomMessage {
+            room: RoomId::parse(&room)?,
+            to: PeerId::from(&*to),
+            text: text.into(),
         },
         ClientMessage::GetIceServers => Request::AskIceServers,
         ClientMessage::Logout => Request::LogOut,

@@ -77,6 +77,21 @@ export type CallNotice =
   | { readonly type: "callAway" | "callBack"; readonly callId: string }
   | { readonly type: "callEnded"; readonly callId: string; readonly reason: EndReason };
 
+/** What is heard in a room. This page is in none. */
+export type RoomNotice =
+  | { readonly type: "room"; readonly room: string; readonly peers: readonly string[] }
+  | {
+      readonly type: "roomPeerJoined" | "roomPeerLeft";
+      readonly room: string;
+      readonly peerId: string;
+    }
+  | {
+      readonly type: "roomMessage";
+      readonly room: string;
+      readonly from: string;
+      readonly text: string;
+    };
+
 /** What only the connection itself has to know. */
 export type LinkMessage =
   | {
@@ -101,6 +116,7 @@ export type LinkMessage =
 export type ExtensionMessage =
   | LinkMessage
   | CallNotice
+  | RoomNotice
   | { readonly type: "accounts"; readonly accounts: readonly AccountInfo[] }
   | ({ readonly type: "presence" } & AccountInfo)
   | { readonly type: "accountGone"; readonly name: string }
@@ -158,6 +174,18 @@ export function parseExtension(type: string, fields: Fields): ExtensionMessage |
         sessions: fields.strings("sessions"),
       };
     }
+    case "room":
+      return { type, room: fields.string("room"), peers: fields.strings("peers") };
+    case "roomPeerJoined":
+    case "roomPeerLeft":
+      return { type, room: fields.string("room"), peerId: fields.string("peerId") };
+    case "roomMessage":
+      return {
+        type,
+        room: fields.string("room"),
+        from: fields.string("from"),
+        text: fields.string("text"),
+      };
     case "done":
     case "loggedOut":
       return { type };

@@ -325,6 +325,10 @@ export class Signalling implements Channel {
       case "sessionStarted":
       case "listConsumers":
       case "done":
+      case "room":
+      case "roomPeerJoined":
+      case "roomPeerLeft":
+      case "roomMessage":
         break;
       default:
         this.#events.called(message);

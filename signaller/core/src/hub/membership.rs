@@ -207,6 +207,8 @@ impl Hub {
         self.stopping = true;
         self.record_ringing(now);
         self.sessions.clear();
+        self.rooms.clear();
+        self.dialled.clear();
         self.timers.clear();
         let newcomers = std::mem::take(&mut self.newcomers).into_keys();
         for conn in self.peers.drain().into_iter().chain(newcomers) {
@@ -272,8 +274,10 @@ impl Hub {
     fn leave(&mut self, now: Instant, conn: ConnId, reason: EndReason) {
         self.end_all_where(conn, Role::Producer);
         self.end_all_where(conn, Role::Consumer);
+        self.leave_rooms(conn);
         self.timers.cancel(Due::Grace(conn));
         let Some(peer) = self.peers.remove(conn) else { return };
+        self.hang_up_on(conn, &peer.id);
         let account = peer.account().cloned();
         let status = Arc::new(Status { roles: Vec::new(), meta: peer.status.meta.clone() });
         self.broadcast(&peer.id, &status, account.as_ref());
@@ -323,6 +327,7 @@ impl Hub {
     fn audience(&self, name: &AccountName) -> Vec<ConnId> {
         let mut conns = self.peers.listeners();
         conns.extend(self.peers.all_callable());
+        conns.extend(self.rooms.everybody());
         conns.sort_unstable();
         conns.dedup();
         conns.retain(|conn| {
@@ -370,6 +375,7 @@ impl Hub {
     }
 
     fn show_peers(&mut self, name: &AccountName, listener: ConnId, shown: bool) {
+        self.show_in_rooms(name, listener, shown);
         let listens = self.peers.peer(listener).is_some_and(|peer| peer.status.is(Role::Listener));
         for conn in self.peers.of(name).into_iter().filter(|_| listens) {
             let Some(peer) = self.peers.peer(conn).filter(|peer| !peer.status.roles.is_empty())

@@ -16,7 +16,6 @@ use crate::words::{Notice, Payload, Refusal, Role, Text};
 const NO_LONGER: &str = "this is no longer allowed";
 
 impl Hub {
-    /// Whoever asks a producer consumes; whoever asks a passive consumer produces.
     pub(super) fn start_session(
         &mut self,
         now: Instant,
@@ -24,17 +23,28 @@ impl Hub {
         peer: &PeerId,
         offer: Option<Text>,
     ) -> Result<(), Refusal> {
-        let Some(from) = self.peers.peer(asker) else { return Ok(()) };
-        let Some((other, to)) = self.peers.find(peer) else {
-            return Err(Refusal::NoSuchPeer(peer.clone()));
-        };
+        let session = self.session_with(asker, peer)?;
+        self.open_session(now, session, offer);
+        Ok(())
+    }
+
+    /// The session that somebody may have with a peer. Whoever asks a producer consumes; whoever
+    /// asks a passive consumer produces.
+    pub(super) fn session_with(
+        &mut self,
+        asker: ConnId,
+        peer: &PeerId,
+    ) -> Result<Session, Refusal> {
+        let no_such_peer = || Refusal::NoSuchPeer(peer.clone());
+        let Some(from) = self.peers.peer(asker) else { return Err(no_such_peer()) };
+        let Some((other, to)) = self.peers.find(peer) else { return Err(no_such_peer()) };
         let is_producer = to.status.is(Role::Producer);
         let ends = [(other, to), (asker, from)];
         let [(producer, sends), (consumer, receives)] =
             if is_producer { ends } else { [ends[1], ends[0]] };
         let joint = self.call_carried_by(sends, receives);
         if joint.is_none() && !self.sees(asker, to.account()) {
-            return Err(Refusal::NoSuchPeer(peer.clone()));
+            return Err(no_such_peer());
         }
         if !is_producer {
             may_send_to(from, to)?;
@@ -49,8 +59,7 @@ impl Hub {
             self.record(Fact::Forbidden { asker, of: of.clone(), right });
             return Err(Refusal::Forbidden { of, right });
         }
-        self.open_session(now, session, offer);
-        Ok(())
+        Ok(session)
     }
 
     pub(super) fn relay(
@@ -162,6 +171,9 @@ impl Hub {
     }
 
     fn check_session_count(&self, from: &Peer, to: &Peer, other: ConnId) -> Result<(), Refusal> {
+        if to.identity.verbatim && self.is_taken(other) {
+            return Err(Refusal::PeerBusy(to.id.clone()));
+        }
         let max = self.limits.sessions_per_peer;
         for peer in [from, to] {
             if peer.sessions.len() >= max {
@@ -176,38 +188,65 @@ impl Hub {
         Ok(())
     }
 
-    fn open_session(&mut self, now: Instant, session: Session, offer: Option<Text>) {
+    /// Its id; `None` if an end is gone.
+    pub(super) fn open_session(
+        &mut self,
+        now: Instant,
+        session: Session,
+        offer: Option<Text>,
+    ) -> Option<SessionId> {
         let id = self.rng.session_id();
-        let Session { producer, consumer, asker, call } = session;
-        let mut ends = Vec::with_capacity(2);
-        for conn in [producer, consumer] {
-            let Some(peer) = self.peers.peer_mut(conn) else { return };
-            peer.sessions.push(id);
-            ends.push((peer.id.clone(), peer.account().cloned()));
+        let producer = self.add_end(session.producer, id)?;
+        let consumer = self.add_end(session.consumer, id)?;
+        let is_verbatim = self.is_verbatim(&session);
+        self.sessions.insert(id, session, !is_verbatim);
+        if is_verbatim {
+            let (asker, asked) = (consumer.0.clone(), producer.0.clone());
+            self.answer(session.consumer, Notice::Dialled { peer: asked });
+            self.notify(session.producer, Notice::DialledBy { peer: asker });
+        } else {
+            self.timers.set(Due::FirstWord(id), now + self.limits.first_word);
+            self.tell_ends(id, session, [producer.0, consumer.0], offer);
         }
-        self.sessions.insert(id, session, true);
-        self.timers.set(Due::FirstWord(id), now + self.limits.first_word);
-        let [(producer_id, producer_account), (consumer_id, consumer_account)] =
-            [ends[0].clone(), ends[1].clone()];
-        // The consumer first: it knows its session before the producer's offer can reach it.
+        let (producer, consumer, call) = (producer.1, consumer.1, session.call);
+        self.record(Fact::SessionStarted { session: id, producer, consumer, call });
+        if let Some(call) = call {
+            self.record_open(call);
+        }
+        Some(id)
+    }
+
+    /// Whether both ends hear what is said as it is.
+    pub(super) fn is_verbatim(&self, session: &Session) -> bool {
+        [session.producer, session.consumer]
+            .into_iter()
+            .all(|conn| self.peers.peer(conn).is_some_and(|peer| peer.identity.verbatim))
+    }
+
+    fn add_end(&mut self, conn: ConnId, id: SessionId) -> Option<(PeerId, Option<AccountName>)> {
+        let peer = self.peers.peer_mut(conn)?;
+        peer.sessions.push(id);
+        Some((peer.id.clone(), peer.account().cloned()))
+    }
+
+    /// The consumer first: it knows its session before the producer's offer can reach it.
+    fn tell_ends(
+        &mut self,
+        id: SessionId,
+        session: Session,
+        [sends, receives]: [PeerId; 2],
+        offer: Option<Text>,
+    ) {
+        let Session { producer, consumer, asker, call } = session;
         for (conn, notice) in [
-            (consumer, Notice::SessionStarted { peer: producer_id, session: id }),
-            (producer, Notice::SessionRequested { peer: consumer_id, session: id, offer, call }),
+            (consumer, Notice::SessionStarted { peer: sends, session: id }),
+            (producer, Notice::SessionRequested { peer: receives, session: id, offer, call }),
         ] {
             if conn == asker {
                 self.answer(conn, notice);
             } else {
                 self.notify(conn, notice);
             }
-        }
-        self.record(Fact::SessionStarted {
-            session: id,
-            producer: producer_account,
-            consumer: consumer_account,
-            call,
-        });
-        if let Some(call) = call {
-            self.record_open(call);
         }
     }
 
@@ -237,6 +276,9 @@ impl Hub {
         for conn in [session.producer, session.consumer] {
             if let Some(peer) = self.peers.peer_mut(conn) {
                 peer.sessions.retain(|other| *other != id);
+                if peer.identity.verbatim {
+                    self.over.push(conn);
+                }
             }
         }
         Some(session)

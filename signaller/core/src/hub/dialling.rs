@@ -1,0 +1,144 @@
+//! Sessions of peers whose protocol has no words for them: who is connected to somebody says
+//! something, and the other end hears it.
+//!
+//! Between two such peers all that is said goes through as it is. With another one, what is said is
+//! what it means: the session begins with the first word, which says who offers. Either way it is
+//! the only session of such a peer, and its connection ends with it.
+
+use std::time::Instant;
+
+use super::Hub;
+use crate::accounts::AccountName;
+use crate::ids::{ConnId, PeerId, SessionId};
+use crate::words::{CloseReason, Meaning, Notice, Refusal, Role, Text};
+
+impl Hub {
+    /// Connects to whoever is called so: an account of which somebody may know, by its first
+    /// producer, or else a peer.
+    pub(super) fn dial(&mut self, now: Instant, conn: ConnId, to: &Text) -> Result<(), Refusal> {
+        if self.is_taken(conn) {
+            return Err(Refusal::InSession);
+        }
+        let peer = self.called(conn, to).ok_or_else(|| Refusal::NoSuchPeer(PeerId::from(&**to)))?;
+        let session = self.session_with(conn, &peer)?;
+        if self.is_verbatim(&session) {
+            self.open_session(now, session, None);
+        } else {
+            self.dialled.insert(conn, peer.clone());
+            self.answer(conn, Notice::Dialled { peer });
+        }
+        Ok(())
+    }
+
+    /// What a peer says to whom it is connected; nobody hears it if there is nobody.
+    pub(super) fn say(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        text: Text,
+        meaning: Meaning,
+    ) -> Result<(), Refusal> {
+        let Some(peer) = self.peers.peer(conn) else { return Ok(()) };
+        let session = peer.sessions.first().copied();
+        let Some(id) = session else { return self.first_word(now, conn, meaning) };
+        let Some(session) = self.sessions.session(id) else { return Ok(()) };
+        match session.other(conn).filter(|_| self.is_verbatim(session)) {
+            Some(other) => {
+                self.notify(other, Notice::Said { text });
+                Ok(())
+            }
+            None => self.translate(conn, id, meaning),
+        }
+    }
+
+    /// Whether a peer that has one session at most can have no other now.
+    pub(super) fn is_taken(&self, conn: ConnId) -> bool {
+        let has_session = self.peers.peer(conn).is_some_and(|peer| !peer.sessions.is_empty());
+        has_session || self.dialled.contains_key(&conn) || !self.rooms.of(conn).is_empty()
+    }
+
+    /// A peer is gone: who was about to speak to it has nobody to speak to.
+    pub(super) fn hang_up_on(&mut self, conn: ConnId, peer: &PeerId) {
+        self.dialled.remove(&conn);
+        let waiting = self.dialled.iter().filter(|(_, dialled)| *dialled == peer);
+        self.over.extend(waiting.map(|(conn, _)| *conn));
+    }
+
+    /// Closes those whose only session has ended.
+    pub(super) fn close_those_over(&mut self, now: Instant) {
+        while let Some(conn) = self.over.pop() {
+            self.close(now, conn, CloseReason::SessionEnded);
+        }
+    }
+
+    /// The first word to a peer whose protocol has words for a session.
+    fn first_word(&mut self, now: Instant, conn: ConnId, meaning: Meaning) -> Result<(), Refusal> {
+        if !matches!(meaning, Meaning::Offer { .. } | Meaning::Ask | Meaning::Harm(_)) {
+            return Ok(());
+        }
+        let Some(peer) = self.dialled.remove(&conn) else { return Ok(()) };
+        let begun = self.begin(now, conn, &peer, meaning);
+        if begun.is_err() {
+            self.over.push(conn);
+        }
+        begun
+    }
+
+    fn begin(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        peer: &PeerId,
+        meaning: Meaning,
+    ) -> Result<(), Refusal> {
+        let session = self.session_with(conn, peer)?;
+        let sends = session.producer == conn;
+        match meaning {
+            Meaning::Harm(fault) => Err(Refusal::Unreadable(fault.to_string())),
+            Meaning::Offer { sdp, .. } if !sends => {
+                self.open_session(now, session, Some(sdp));
+                Ok(())
+            }
+            Meaning::Offer { payload, .. } => {
+                let id = self.open_session(now, session, None);
+                id.map_or(Ok(()), |id| self.relay(conn, id, payload))
+            }
+            _ if sends => Err(Refusal::OfferFromConsumer {
+                consumer: peer.clone(),
+                producer: self.peers.peer(conn).map_or_else(|| "".into(), |peer| peer.id.clone()),
+            }),
+            _ => {
+                self.open_session(now, session, None);
+                Ok(())
+            }
+        }
+    }
+
+    fn translate(&mut self, conn: ConnId, id: SessionId, meaning: Meaning) -> Result<(), Refusal> {
+        match meaning {
+            Meaning::Offer { payload, .. } | Meaning::Payload(payload) => {
+                self.relay(conn, id, payload)
+            }
+            Meaning::Harm(fault) => self.spoil(conn, id, &fault),
+            Meaning::Ask | Meaning::Nothing => Ok(()),
+        }
+    }
+
+    /// A name that is an account's leads to that account's own peers only.
+    fn called(&self, asker: ConnId, to: &str) -> Option<PeerId> {
+        let peer = PeerId::from(to);
+        let name = AccountName::parse(to)
+            .ok()
+            .filter(|name| self.accounts.account(name).is_some() && self.sees(asker, Some(name)));
+        let Some(name) = name else { return Some(peer) };
+        let producer = self.peers.of(&name).into_iter().find_map(|conn| {
+            let peer = self.peers.peer(conn)?;
+            let fits = peer.status.is(Role::Producer) && !peer.identity.verbatim;
+            fits.then(|| peer.id.clone())
+        });
+        producer.or_else(|| {
+            let (_, holder) = self.peers.find(&peer)?;
+            (holder.account() == Some(&name)).then_some(peer)
+        })
+    }
+}
