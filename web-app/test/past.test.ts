@@ -4,7 +4,14 @@ import type { EndedCall, EndReason } from "../src/lib/call.ts";
 import { describeEnd } from "../src/lib/ends.ts";
 import type { PastCall } from "../src/lib/history.ts";
 import { isMissed } from "../src/lib/missed.ts";
-import { byDay, directionOf, outcome } from "../src/lib/past.ts";
+import {
+  byDay,
+  directionOf,
+  firstPage,
+  outcome,
+  withEarlier,
+  withLatest,
+} from "../src/lib/past.ts";
 
 const t = translator(() => "en");
 
@@ -56,6 +63,33 @@ describe("a call that is over", () => {
     expect(byDay(calls).map((day) => day.calls.map(({ id }) => id))).toEqual([[3, 2], [1]]);
     expect(byDay([])).toEqual([]);
     expect(calls.map((call) => directionOf(call, "ann"))).toEqual(Array(3).fill("outgoing"));
+  });
+});
+
+describe("the pages of the history", () => {
+  const calls = (from: number, to: number): PastCall[] =>
+    Array.from({ length: from - to + 1 }, (_, index) => past({ id: from - index }));
+  const ids = ({ calls }: { calls: readonly PastCall[] }): number[] => calls.map(({ id }) => id);
+
+  test("have more to come while they are full", () => {
+    expect(firstPage(calls(49, 1)).hasMore).toBe(false);
+    const first = firstPage(calls(80, 31));
+    expect(first.hasMore).toBe(true);
+    const all = withEarlier(first, calls(30, 1));
+    expect(ids(all)).toEqual(ids({ calls: calls(80, 1) }));
+    expect(all.hasMore).toBe(false);
+  });
+
+  test("keep what was fetched when a call is added, and have no gap", () => {
+    const known = withEarlier(firstPage(calls(80, 31)), calls(30, 1));
+    const added = withLatest(known, calls(81, 32));
+    expect(ids(added)).toEqual(ids({ calls: calls(81, 1) }));
+    expect(added.hasMore).toBe(false);
+    const many = withLatest(known, calls(140, 91));
+    expect(ids(many)).toEqual(ids({ calls: calls(140, 91) }));
+    expect(many.hasMore).toBe(true);
+    expect(ids(withLatest(firstPage([]), calls(1, 1)))).toEqual([1]);
+    expect(ids(withLatest(firstPage([]), []))).toEqual([]);
   });
 });
 

@@ -57,44 +57,52 @@ impl Store {
     }
 
     /// The last calls of an account, or of all, before that place in the log; the latest first.
-    /// Those of somebody who had the name before are not its own.
+    /// Those of somebody who had the name before are not its own. Whoever heard that a call is over
+    /// finds it here.
     pub(crate) async fn calls(
         &self,
         of: Option<&AccountName>,
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<CallEntry>, Broken> {
-        let which = "(?1 IS NULL OR caller = ?1 OR callee = ?1) AND id < ?2";
-        self.calls_where(which, of, before.unwrap_or(i64::MAX), limit).await
+        let which = "?1 IS NULL OR caller = ?1 OR callee = ?1";
+        self.calls_where(which, of, (0, before), limit).await
     }
 
     /// Calls to an account that it neither accepted nor rejected, since a time in milliseconds
-    /// since 1970; the latest first.
+    /// since 1970 and before that place; the latest first.
     pub(crate) async fn missed(
         &self,
         account: &AccountName,
         since: i64,
+        before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<CallEntry>, Broken> {
-        let which = "callee = ?1 AND began >= ?2 AND talked IS NULL AND reason <> 'rejected'";
-        self.calls_where(which, Some(account), since, limit).await
+        let which = "callee = ?1 AND talked IS NULL AND reason <> 'rejected'";
+        self.calls_where(which, Some(account), (since, before), limit).await
     }
 
-    /// In `which`, ?1 is the account and ?2 the number.
+    /// In `which`, ?1 is the account.
     async fn calls_where(
         &self,
         which: &'static str,
         of: Option<&AccountName>,
-        number: i64,
+        (since, before): (i64, Option<i64>),
         limit: u32,
     ) -> Result<Vec<CallEntry>, Broken> {
+        self.catch_up().await;
         let sql = format!(
-            "SELECT id, caller, callee, began, rang, talked, reason FROM calls WHERE {which}
+            "SELECT id, caller, callee, began, rang, talked, reason FROM calls WHERE ({which})
+             AND began >= ?2 AND id < ?3
              AND began + rang + coalesce(talked, 0) >=
                  coalesce((SELECT created FROM accounts WHERE name = ?1), 0)
-             ORDER BY id DESC LIMIT ?3"
+             ORDER BY id DESC LIMIT ?4"
         );
-        let calls = sqlx::query(&sql).bind(of.map(AccountName::as_str)).bind(number).bind(limit);
+        let calls = sqlx::query(&sql)
+            .bind(of.map(AccountName::as_str))
+            .bind(since)
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(limit);
         known(&calls.fetch_all(&self.db().quick).await?, call)
     }
 

@@ -102,7 +102,16 @@ pub(crate) struct Event {
 #[derive(Debug)]
 pub(super) struct Recorder {
     shared: Arc<Shared>,
-    flushes: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    asked: mpsc::UnboundedSender<Asked>,
+}
+
+/// Somebody waits for what was recorded before.
+#[derive(Debug)]
+enum Asked {
+    /// To go. What cannot be written now never is.
+    Flush(oneshot::Sender<()>),
+    /// To read it.
+    Read(oneshot::Sender<()>),
 }
 
 #[derive(Debug, Default)]
@@ -171,8 +180,17 @@ impl Store {
 
     /// Returns when everything recorded before is written, or could not be.
     pub(crate) async fn flush(&self) {
+        self.wait(Asked::Flush).await;
+    }
+
+    /// Returns when everything recorded before can be read, or the database does not work.
+    pub(super) async fn catch_up(&self) {
+        self.wait(Asked::Read).await;
+    }
+
+    async fn wait(&self, for_what: fn(oneshot::Sender<()>) -> Asked) {
         let (done, written) = oneshot::channel();
-        if self.0.recorder.flushes.send(done).is_ok() {
+        if self.0.recorder.asked.send(for_what(done)).is_ok() {
             let _ = written.await; // the task is gone, and with it the runtime
         }
     }
@@ -191,10 +209,11 @@ impl Recorder {
     /// Starts the task; it ends with the store.
     pub(super) fn start(db: Db) -> Self {
         let shared = Arc::<Shared>::default();
-        let (flushes, asked) = mpsc::unbounded_channel();
-        let writer = Writer { db, shared: Arc::clone(&shared), asked, waiting: Vec::new() };
+        let (ask, asked) = mpsc::unbounded_channel();
+        let (waiting, readers) = (Vec::new(), Vec::new());
+        let writer = Writer { db, shared: Arc::clone(&shared), asked, waiting, readers };
         tokio::spawn(writer.run());
-        Self { shared, flushes }
+        Self { shared, asked: ask }
     }
 }
 
@@ -216,9 +235,11 @@ impl Shared {
 struct Writer {
     db: Db,
     shared: Arc<Shared>,
-    asked: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    asked: mpsc::UnboundedReceiver<Asked>,
     /// Who waits until all is written.
     waiting: Vec<oneshot::Sender<()>>,
+    /// Who waits to read it.
+    readers: Vec<oneshot::Sender<()>>,
 }
 
 impl Writer {
@@ -229,7 +250,7 @@ impl Writer {
                 () = self.shared.news.notified() => false,
                 asked = self.asked.recv() => {
                     let is_end = asked.is_none();
-                    self.waiting.extend(asked);
+                    self.take(asked);
                     is_end
                 }
                 _ = purges.tick() => {
@@ -258,8 +279,16 @@ impl Writer {
                 break;
             }
         }
-        for done in self.waiting.drain(..) {
+        for done in self.waiting.drain(..).chain(self.readers.drain(..)) {
             let _ = done.send(()); // who waited may have given up
+        }
+    }
+
+    fn take(&mut self, asked: Option<Asked>) {
+        match asked {
+            Some(Asked::Flush(done)) => self.waiting.push(done),
+            Some(Asked::Read(done)) => self.readers.push(done),
+            None => {}
         }
     }
 
@@ -271,6 +300,7 @@ impl Writer {
                 error!("cannot write down what happens: {error}");
                 complained = true;
             }
+            self.readers.clear(); // there is no telling when
             if !self.may_try_again().await {
                 self.shared.lanes().clear();
                 return false;
@@ -285,7 +315,7 @@ impl Writer {
         }
         tokio::select! {
             () = sleep(PAUSE) => {}
-            Some(asked) = self.asked.recv() => self.waiting.push(asked),
+            Some(asked) = self.asked.recv() => self.take(Some(asked)),
         }
         true
     }

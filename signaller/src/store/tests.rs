@@ -545,15 +545,26 @@ async fn missed_calls_are_those_that_nobody_took_or_refused() {
     ] {
         house.store.record(ended(digit, callee, talked, reason));
     }
-    house.store.flush().await;
-    let missed = house.store.missed(&name("ann"), before, 10).await.unwrap();
+    let missed = house.store.missed(&name("ann"), before, None, 10).await.unwrap();
     let reasons: Vec<_> = missed.iter().map(|call| call.reason).collect();
     assert_eq!(reasons, [EndReason::Busy, EndReason::Cancelled, EndReason::NoAnswer]);
-    let none = house.store.missed(&name("ann"), db::now(), 10).await.unwrap();
+    let earlier = house.store.missed(&name("ann"), before, Some(missed[0].id), 1).await.unwrap();
+    assert_eq!(earlier, missed[1..2]);
+    let none = house.store.missed(&name("ann"), db::now(), None, 10).await.unwrap();
     assert!(none.is_empty());
     let all = house.store.calls(None, None, 2).await.unwrap();
     let rest = house.store.calls(None, Some(all[1].id), 10).await.unwrap();
     assert_eq!((all.len(), rest.len()), (2, 4));
+}
+
+#[tokio::test]
+async fn who_asks_in_vain_while_the_database_does_not_work_costs_nothing() {
+    let house = House::inhabited().await;
+    house.sql("ALTER TABLE calls RENAME TO elsewhere").await;
+    house.store.record(ended('1', "ann", None, EndReason::NoAnswer));
+    assert!(house.store.calls(None, None, 10).await.is_err());
+    house.sql("ALTER TABLE elsewhere RENAME TO calls").await;
+    assert_eq!(house.store.calls(None, None, 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -564,7 +575,7 @@ async fn who_gets_the_name_of_another_does_not_get_its_calls() {
     let (ann, by) = (name("ann"), &Actor::Owner);
     let calls = async || {
         let calls = house.store.calls(Some(&ann), None, 10).await.unwrap().len();
-        (calls, house.store.missed(&ann, 0, 10).await.unwrap().len())
+        (calls, house.store.missed(&ann, 0, None, 10).await.unwrap().len())
     };
     assert_eq!(calls().await, (1, 1));
     house.store.remove_account(&ann, true, by).await.unwrap();

@@ -216,7 +216,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Calls that are over, the latest first: one's own, or for an admin anybody's. */
+        /** Calls that are over, the latest first: one's own, or for an admin anybody's. Whoever has heard `callEnded` finds it here. */
         get: operations["calls"];
         put?: never;
         post?: never;

@@ -16,6 +16,14 @@ export interface PastCall {
   readonly reason: EndReason;
 }
 
+/** Which calls are asked for. */
+export interface Which {
+  /** Only those. */
+  readonly missed: boolean;
+  /** Only those before the call of this id; null: the latest. */
+  readonly before: number | null;
+}
+
 /** As many as are told at once; fewer are the last. */
 export const PAGE = 50;
 const DEADLINE_MS = 15_000;
@@ -27,9 +35,10 @@ export class History {
     this.#fetch = fetch;
   }
 
-  /** The latest first, or those before this id; null while the server cannot tell. */
-  async page(before: number | null = null): Promise<PastCall[] | null> {
-    return this.#calls(`limit=${PAGE}${before === null ? "" : `&before=${before}`}`);
+  /** The latest first; null while the server cannot tell. Has what it said is over. */
+  async page({ missed, before }: Which): Promise<PastCall[] | null> {
+    const which = `${missed ? "&missed=true" : ""}${before === null ? "" : `&before=${before}`}`;
+    return this.#calls(`limit=${PAGE}${which}`);
   }
 
   /** Those that were missed since then (ms since the epoch), 100 at most. */

@@ -5,7 +5,8 @@ import { Accounts, type Registration } from "./accounts.ts";
 import { isTalking, type CallState, type Media } from "./call.ts";
 import * as capture from "./capture.ts";
 import { canSend, type VideoCodec } from "./codecs.ts";
-import { History, type PastCall } from "./history.ts";
+import type { CallNotice } from "./extension.ts";
+import { History, type PastCall, type Which } from "./history.ts";
 import { Login } from "./login.ts";
 import { isMissed, look, lookedAt } from "./missed.ts";
 import { Phone } from "./phone.ts";
@@ -52,7 +53,7 @@ export class Intercom {
       },
       accountsChanged: (accounts) => this.#dispatch({ type: "accountsChanged", accounts }),
       resumed: () => this.#phone.resumed(),
-      called: (notice) => this.#phone.heard(notice),
+      called: (notice) => this.#called(notice),
       callStands: (view) => this.#phone.stands(view),
       sessionRequested: (...request) => this.#share.admit(...request),
       announceRefused: (details) => this.#offAir({ kind: "requestRefused", details }),
@@ -184,8 +185,8 @@ export class Intercom {
   }
 
   /** Calls of this account that are over; see `History.page`. */
-  async history(before: number | null = null): Promise<PastCall[] | null> {
-    return this.#history.page(before);
+  async history(which: Which): Promise<PastCall[] | null> {
+    return this.#history.page(which);
   }
 
   /** Whoever looks at the history has seen what was missed. */
@@ -259,6 +260,11 @@ export class Intercom {
     this.#air = null;
     this.#dispatch({ type: "offAir", problem });
     void this.#produce();
+  }
+
+  #called(notice: CallNotice): void {
+    this.#phone.heard(notice);
+    if (notice.type === "callEnded") this.#dispatch({ type: "callOver" });
   }
 
   #callChanged(call: CallState, before: CallState): void {

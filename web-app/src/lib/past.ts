@@ -1,6 +1,6 @@
 // Calls that are over, as one looks back at them. Pure.
 
-import type { PastCall } from "./history.ts";
+import { PAGE, type PastCall } from "./history.ts";
 
 export type Outcome =
   | "incoming"
@@ -18,6 +18,28 @@ export interface Day {
   readonly began: number;
   /** The latest first. */
   readonly calls: readonly PastCall[];
+}
+
+/** What the server told of them, page by page. */
+export interface Pages {
+  /** The latest first, without a gap. */
+  readonly calls: readonly PastCall[];
+  readonly hasMore: boolean;
+}
+
+export function firstPage(calls: readonly PastCall[]): Pages {
+  return { calls, hasMore: calls.length === PAGE };
+}
+
+/** The latest are others now; the rest stays, unless so many are new that there is a gap. */
+export function withLatest(pages: Pages, latest: readonly PastCall[]): Pages {
+  const end = pages.calls.findIndex(({ id }) => id === latest.at(-1)?.id);
+  if (end === -1) return firstPage(latest);
+  return { ...pages, calls: [...latest, ...pages.calls.slice(end + 1)] };
+}
+
+export function withEarlier({ calls }: Pages, earlier: readonly PastCall[]): Pages {
+  return { calls: [...calls, ...earlier], hasMore: earlier.length === PAGE };
 }
 
 export function directionOf({ caller }: PastCall, own: string): "incoming" | "outgoing" {

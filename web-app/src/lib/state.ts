@@ -24,6 +24,8 @@ export interface State {
   readonly call: CallState;
   /** Calls that were missed since one last looked. */
   readonly missed: number;
+  /** How many calls the server said are over: with each of them the history is another one. */
+  readonly callsOver: number;
   /** All that is watched at once, in the order in which it was begun. */
   readonly watches: readonly Watched[];
   /** How good what is shown is, by the key of what is watched, `CALL` or `SENT`. */
@@ -66,6 +68,7 @@ export type Event =
   | { readonly type: "callChanged"; readonly call: CallState }
   | { readonly type: "callMeasured"; readonly key: CallKey; readonly stats: MediaStats }
   | { readonly type: "missedChanged"; readonly missed: number }
+  | { readonly type: "callOver" }
   | { readonly type: "watchStarted"; readonly key: string; readonly target: Target }
   | {
       readonly type: "watchChanged";
@@ -92,6 +95,7 @@ export const initial: State = {
   roster: null,
   call: idle,
   missed: 0,
+  callsOver: 0,
   watches: [],
   quality: {},
   share: { phase: "off", problem: null },
@@ -125,6 +129,8 @@ export function reduce(state: State, event: Event): State {
         : state;
     case "missedChanged":
       return { ...state, missed: event.missed };
+    case "callOver":
+      return { ...state, callsOver: state.callsOver + 1 };
     case "complained":
       return { ...state, complaint: event.problem };
     case "devicesChanged":

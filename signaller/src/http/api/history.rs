@@ -26,7 +26,6 @@ pub(super) struct WhichCalls {
     missed: bool,
     /// Goes with `missed`.
     since: Option<Time>,
-    /// Does not.
     before: Option<i64>,
     limit: Option<u32>,
 }
@@ -86,12 +85,12 @@ pub(super) async fn calls(
         Some(name) => Some(account_name(name)?),
     };
     let calls = match (which.missed, of, which.before, which.since) {
-        (true, Some(of), None, since) => {
-            api.store.missed(&of, since.map_or(0, |since| since.millis), limit).await?
+        (true, Some(of), before, since) => {
+            api.store.missed(&of, since.map_or(0, |since| since.millis), before, limit).await?
         }
         (false, of, before, None) => api.store.calls(of.as_ref(), before, limit).await?,
         (true, ..) => {
-            return Err(Refused::unreadable("missed goes with one account and since, not before"));
+            return Err(Refused::unreadable("missed goes with one account"));
         }
         (false, .., Some(_)) => return Err(Refused::unreadable("since goes with missed=true")),
     };
