@@ -141,6 +141,19 @@ fn nobody_answers_for_half_a_minute() {
 }
 
 #[test]
+#[ignore = "make soak"]
+fn a_call_in_which_nothing_ever_comes_is_given_up() {
+    let signaller = house(&[("door", "device"), ("ann", "user")]);
+    let mut door = End::device(&signaller, "door", FRONT, &["--answer", "auto"]);
+    let mut ann = Handset::of(&signaller, "ann");
+    ann.client.call("door".into(), Media { audio: true, video: false });
+    door.program.expect("in call with ann");
+    let begun = Instant::now();
+    door.program.expect_within(3 * PATIENCE, "call ended: mediaFailed");
+    assert!(begun.elapsed() > Duration::from_secs(50), "she may be asked for her microphone");
+}
+
+#[test]
 fn a_device_that_is_hung_up_on_hears_why() {
     let signaller = house(&[("door", "device"), ("ann", "user")]);
     let mut door = End::device(&signaller, "door", FRONT, &["--call", "ann"]);

@@ -107,6 +107,11 @@ impl Ear {
         Ok(())
     }
 
+    /// What comes of the other side, if it is asked for anything.
+    pub(super) fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
+    }
+
     /// Takes down what there is of the other side.
     pub(super) fn let_go(&mut self) {
         self.leaving.retain(|leaving| !leaving.is_done());

@@ -8,6 +8,7 @@ mod ear;
 mod line;
 mod phone;
 mod remote;
+mod silence;
 mod words;
 
 pub use ear::Ear;

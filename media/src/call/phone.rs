@@ -1,7 +1,12 @@
 //! The phone of a device: what is done when somebody rings, accepts, sends and hangs up, and the
 //! lines about it on standard output. One call at a time; all of it in the main loop.
 
-use std::{cell::RefCell, path::Path, rc::Rc};
+use std::{
+    cell::RefCell,
+    path::Path,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use gst::{glib, prelude::*};
 use gst_webrtc::WebRTCPeerConnectionState;
@@ -14,6 +19,8 @@ use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_
 use super::{
     Answer, Ear, Line, News,
     control::{Control, Request},
+    remote::Remote,
+    silence::{Look, Silence},
     words,
 };
 use crate::{
@@ -23,6 +30,9 @@ use crate::{
     send::Sources as SendingSources,
     spec::Clip,
 };
+
+/// How often it is looked whether anything comes.
+const TICK: Duration = Duration::from_secs(1);
 
 /// How a phone behaves.
 #[derive(Clone, Debug)]
@@ -62,7 +72,10 @@ struct State {
     sending: Signaller,
     media: Media,
     manner: Manner,
+    /// It was, once.
     is_connected: bool,
+    /// It is.
+    is_online: bool,
     /// Who is to be rung as soon as it is connected.
     wish: Option<String>,
     call: Option<Call>,
@@ -88,6 +101,11 @@ struct Call {
     is_to_be_greeted: bool,
     /// Whose media are played.
     peer: Option<PeerId>,
+    /// The other side says that it sends something.
+    sends: bool,
+    /// It has lost its connection.
+    is_away: bool,
+    silence: Silence,
 }
 
 impl Phone {
@@ -121,6 +139,7 @@ impl Phone {
             media,
             manner,
             is_connected: false,
+            is_online: false,
             wish,
             call: None,
             control: None,
@@ -140,6 +159,12 @@ impl Phone {
         self.0.borrow_mut().ear.open(move |news| {
             let _ = tell.send(news);
         })?;
+        let watched = Rc::downgrade(&self.0);
+        glib::timeout_add_local(TICK, move || {
+            let Some(state) = watched.upgrade() else { return glib::ControlFlow::Break };
+            state.borrow_mut().look();
+            glib::ControlFlow::Continue
+        });
         let (state, end) = (self.0.clone(), end.clone());
         glib::MainContext::default().spawn_local(async move {
             loop {
@@ -213,6 +238,7 @@ impl State {
             Event::Connected { account, .. } => self.connected(account.is_some(), end),
             Event::Failed(error) => end.with(Err(RunError::Other(error.to_string()))),
             Event::Disconnected { reason, .. } => {
+                self.is_online = false;
                 tracing::warn!("no connection to the signaller: {reason}; trying again");
             }
             Event::Refused { details } => tracing::warn!("the signaller refuses: {details}"),
@@ -226,7 +252,7 @@ impl State {
             let reason = "this server knows no accounts, so there are no calls";
             return end.with(Err(RunError::Other(reason.into())));
         }
-        self.is_connected = true;
+        (self.is_connected, self.is_online) = (true, true);
         if let Some(to) = self.wish.take() {
             self.ring(to);
         }
@@ -299,17 +325,25 @@ impl State {
                 self.begin(call, to);
             }
             CallEvent::Incoming { call, from, .. } => self.incoming(call, from),
-            CallEvent::Accepted { call, with, .. } => {
+            CallEvent::Accepted { call, with, media } => {
                 cli::say(&format!("in call with {}", cli::printable(&with)));
                 if let Some(current) = self.current(&call) {
                     current.is_accepted = true;
+                    current.sends = media.audio || media.video;
+                    current.silence = Silence::new(Instant::now());
                 }
                 self.attach();
             }
             CallEvent::Peer { call, peer_id } => self.listen_to(&call, &peer_id),
             CallEvent::PeerGone { call, peer_id } => self.peer_gone(&call, &peer_id),
             CallEvent::Ended { call, reason } => self.ended(&call, reason, end),
-            CallEvent::Updated { .. } | CallEvent::Away { .. } | CallEvent::Back { .. } => {}
+            CallEvent::Updated { call, media } => {
+                if let Some(current) = self.current(&call) {
+                    current.sends = media.audio || media.video;
+                }
+            }
+            CallEvent::Away { call } => self.away(&call, true),
+            CallEvent::Back { call } => self.away(&call, false),
         }
     }
 
@@ -329,8 +363,38 @@ impl State {
 
     fn begin(&mut self, id: CallId, with: String) {
         self.let_go();
-        let (is_accepted, is_to_be_greeted, peer) = (false, false, None);
-        self.call = Some(Call { id, with, is_accepted, is_to_be_greeted, peer });
+        self.call = Some(Call {
+            id,
+            with,
+            is_accepted: false,
+            is_to_be_greeted: false,
+            peer: None,
+            sends: false,
+            is_away: false,
+            silence: Silence::new(Instant::now()),
+        });
+    }
+
+    fn away(&mut self, id: &CallId, is_away: bool) {
+        if let Some(call) = self.current(id) {
+            call.is_away = is_away;
+        }
+    }
+
+    /// Gives a call up in which nothing comes.
+    fn look(&mut self) {
+        let (is_online, remote) = (self.is_online, self.ear.remote());
+        let Some(call) = self.call.as_mut().filter(|call| call.is_accepted) else { return };
+        let look = Look {
+            is_due: call.sends || call.peer.is_some(),
+            is_connected: is_online && !call.is_away,
+            is_answered: remote.is_some_and(Remote::is_answered),
+            received: remote.map_or(0, Remote::received),
+        };
+        if call.silence.is_too_long(Instant::now(), look) {
+            tracing::warn!("nothing comes of the other side");
+            self.media_failed();
+        }
     }
 
     /// Somebody hears us from now on: in a call that has just been answered, it is the other side.

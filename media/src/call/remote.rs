@@ -2,7 +2,11 @@
 //! while the pipeline around it plays.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel},
+    },
     thread,
     time::Duration,
 };
@@ -43,6 +47,9 @@ pub(super) struct Remote {
     bin: gst::Bin,
     signaller: Signaller,
     branches: Branches,
+    meter: Meter,
+    /// Whether it has offered what was asked for.
+    is_answered: Arc<AtomicBool>,
     mixer: gst::Element,
     /// The next one's as well.
     screen: Option<gst::Bin>,
@@ -70,24 +77,37 @@ impl Remote {
         let target = Target::PeerId(peer_id.into());
         let (source, signaller) = peer::source(server, &target, peer::CODECS, *latency);
         bin.add(&source).map_err(|_| ElementError::Link)?;
+        let is_answered = Arc::<AtomicBool>::default();
+        follow_answers(&signaller, &is_answered);
         let voice = voice()?;
         mix(&bin, &voice, mixer)?;
+        let meter = Meter::default();
         let outputs = Outputs {
             screen: screen.clone(),
             loudspeaker: Some(voice),
             recording: None,
-            meter: Meter::default(),
+            meter: meter.clone(),
         };
         let branches = Branches::new(&bin, outputs);
         follow_pads(&source, &bin, &branches);
         let (mixer, screen) = (mixer.clone(), screen.clone());
-        let remote = Self { bin, signaller, branches, mixer, screen };
+        let remote = Self { bin, signaller, branches, meter, is_answered, mixer, screen };
         let added = pipeline.add(&remote.bin).is_ok();
         if added && remote.bin.sync_state_with_parent().is_ok() {
             return Ok(remote);
         }
         remote.leave();
         Err(ElementError::Link)
+    }
+
+    /// Bytes of media that have come.
+    pub(super) fn received(&self) -> u64 {
+        self.meter.progress()
+    }
+
+    /// Whether the other side has said something to the request for a session.
+    pub(super) fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Relaxed)
     }
 
     /// Takes down what carried tracks that have ended; from the main loop.
@@ -194,4 +214,14 @@ fn follow_pads(source: &BaseWebRTCSrc, bin: &gst::Bin, branches: &Branches) {
             tracing::debug!("the pipeline is gone already");
         }
     });
+}
+
+fn follow_answers(signaller: &Signaller, is_answered: &Arc<AtomicBool>) {
+    for (signal, answer) in [("session-started", false), ("session-description", true)] {
+        let is_answered = is_answered.clone();
+        signaller.connect(signal, false, move |_| {
+            is_answered.store(answer, Ordering::Relaxed);
+            None
+        });
+    }
 }
