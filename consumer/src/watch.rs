@@ -22,9 +22,6 @@ use intercom_media::{
 
 use crate::{ConsumerError, SESSION_OVER, args::Args, live::Live, offer::Announced};
 
-/// A session without a packet for this long is given up and made anew.
-const SILENCE: Duration = Duration::from_secs(15);
-
 /// What systemd is told between sessions.
 const WAITING: &str = "waiting for a producer";
 
@@ -70,12 +67,12 @@ pub(crate) fn watch(
     follow_session(&signaller, &pipeline, &session, recording);
 
     let on_start = {
-        let (session, meter, signaller) = (session.clone(), meter.clone(), signaller.clone());
+        let (session, meter) = (session.clone(), meter.clone());
         let (stats, duration) = (args.stats, args.duration);
         move |end: &End| {
-            let care = Care::new(session, meter, signaller, stats, duration);
+            let care = Care::new(session, meter, stats, duration);
             look_after(care, end.clone());
-            // A session in which nothing comes is given up: that the main loop runs is all.
+            // The signaller gives up a session in which nothing comes: that the main loop runs is all.
             notify::keep_alive(|| true);
         }
     };
@@ -123,7 +120,6 @@ struct Known {
     registered: bool,
     /// Names of producers by their peer id.
     names: HashMap<String, String>,
-    id: Option<String>,
     webrtcbin: Option<gst::Element>,
 }
 
@@ -181,8 +177,7 @@ fn follow_session(
     let known = session.clone();
     signaller.connect("session-started", false, move |values| {
         let peer = text(values.get(2)).unwrap_or_default();
-        let mut known = known.lock();
-        known.id = text(values.get(1));
+        let known = known.lock();
         let name = known.names.get(&peer).map_or("-", String::as_str);
         let watching = format!("watching {name} (peer id {peer})");
         cli::say(&watching);
@@ -237,39 +232,25 @@ fn session_over(pipeline: &gst::Pipeline) {
 struct Care {
     session: Session,
     meter: Meter,
-    signaller: Signaller,
     stats: bool,
     duration: Option<Duration>,
     last: intercom_media::stats::Snapshot,
     first_packet: Option<Instant>,
-    /// When packets were last seen to come, and how many there were.
-    alive: (Instant, u64),
 }
 
 impl Care {
-    fn new(
-        session: Session,
-        meter: Meter,
-        signaller: Signaller,
-        stats: bool,
-        duration: Option<Duration>,
-    ) -> Self {
+    fn new(session: Session, meter: Meter, stats: bool, duration: Option<Duration>) -> Self {
         let last = meter.snapshot();
-        let alive = (Instant::now(), 0);
-        Self { session, meter, signaller, stats, duration, last, first_packet: None, alive }
+        Self { session, meter, stats, duration, last, first_packet: None }
     }
 
     fn tick(&mut self) {
-        let now = Instant::now();
-        let progress = self.meter.progress();
-        if progress != self.alive.1 {
-            self.alive = (now, progress);
-            self.first_packet.get_or_insert(now);
+        if self.first_packet.is_none() && self.meter.progress() > 0 {
+            self.first_packet = Some(Instant::now());
         }
         if self.stats && self.first_packet.is_some() {
             self.print();
         }
-        self.give_up_if_silent(now);
     }
 
     fn print(&mut self) {
@@ -280,23 +261,6 @@ impl Care {
         if let Some(webrtcbin) = webrtcbin {
             self.meter.ask(&webrtcbin);
         }
-    }
-
-    /// A peer that lost its power says nothing, and webrtcbin notices late or never.
-    fn give_up_if_silent(&mut self, now: Instant) {
-        let mut known = self.session.lock();
-        if known.id.is_none() || known.webrtcbin.is_none() {
-            self.alive.0 = now;
-            return;
-        }
-        if now.duration_since(self.alive.0) < SILENCE {
-            return;
-        }
-        let Some(id) = known.id.take() else { return };
-        known.webrtcbin = None;
-        drop(known);
-        self.alive.0 = now;
-        self.signaller.abort_session(&id, &format!("nothing came for {} s", SILENCE.as_secs()));
     }
 }
 

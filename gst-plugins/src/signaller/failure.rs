@@ -54,9 +54,6 @@ pub enum SessionFailure {
         /// How long it has been silent, seconds.
         seconds: u32,
     },
-    /// The application wanted it, with these words.
-    #[error("{0}")]
-    Application(String),
     /// The other end found it, and said so.
     #[error("the other end says: {text}")]
     Told {
@@ -68,7 +65,7 @@ pub enum SessionFailure {
 }
 
 /// All that [`SessionFailure::code`] can be.
-const CODES: [&str; 9] = [
+const CODES: [&str; 8] = [
     "noAnswer",
     "iceFailed",
     "dtlsFailed",
@@ -77,7 +74,6 @@ const CODES: [&str; 9] = [
     "codec",
     "noMedia",
     "peerGone",
-    "application",
 ];
 
 impl SessionFailure {
@@ -92,7 +88,6 @@ impl SessionFailure {
             Self::Codec => "codec",
             Self::NoMedia { .. } => "noMedia",
             Self::PeerGone { .. } => "peerGone",
-            Self::Application(_) => "application",
             Self::Told { code, .. } => code,
         }
     }
@@ -133,7 +128,6 @@ mod tests {
             SessionFailure::Codec,
             SessionFailure::NoMedia { seconds: 1 },
             SessionFailure::PeerGone { seconds: 1 },
-            SessionFailure::Application("x".into()),
         ];
         assert_eq!(failures.each_ref().map(SessionFailure::code), CODES);
         for failure in failures {

@@ -45,11 +45,6 @@ impl Signaller {
         self.imp().log_in(login);
     }
 
-    /// Ends a session at both ends, element included. Only queues.
-    pub fn abort_session(&self, session_id: &str, reason: &str) {
-        self.imp().abort(session_id, SessionFailure::Application(reason.to_owned()));
-    }
-
     /// Waits until a stopped signaller has said goodbye to the server; `false` if it has not within
     /// `timeout`. Not for the signaller's own signal handlers.
     pub fn wait_closed(&self, timeout: Duration) -> bool {

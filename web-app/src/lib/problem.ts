@@ -60,7 +60,6 @@ export function endProblem(reason: string): Problem {
     case "peerGone":
       return { kind: "mediaStopped" };
     case "badDescription":
-    case "application":
       return { kind: "negotiationFailed", details: details ?? "" };
     default:
       return { kind: "negotiationFailed", details: reason };
