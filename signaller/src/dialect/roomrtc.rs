@@ -24,6 +24,7 @@ const ALREADY_CONNECTED: &str = "already connected";
 /// What the answer to a request is called: the tag of the request says of what kind that was.
 const OFFER: &str = "offer";
 const END: &str = "end";
+const CANDIDATE: &str = "candidate";
 const LOGIN: &str = "login";
 const REGISTER: &str = "register";
 
@@ -113,6 +114,7 @@ impl RoomRtc {
             ClientMessage::CallEnd { .. }
             | ClientMessage::CallReject { .. }
             | ClientMessage::CallAnswer { answer: None, .. } => Some(END),
+            ClientMessage::IceCandidate { .. } => Some(CANDIDATE),
             _ => None,
         };
         let request = request(message).unwrap_or_else(Request::Refuse);
@@ -160,7 +162,9 @@ impl RoomRtc {
                 return self.mind().refused(refusal, tag.map(|tag| &**tag));
             }
             Notice::Done => {
-                self.mind().ends = None;
+                if tag.is_some_and(|tag| **tag == *END) {
+                    self.mind().ends = None;
+                }
                 return None;
             }
             _ => return None,
@@ -210,8 +214,13 @@ impl Mind {
     }
 
     fn refused(&mut self, refusal: &Refusal, tag: Option<&str>) -> Option<String> {
-        // Both ends hung up at once, and this one was told nothing of the other's.
-        if tag == Some(END) && self.ends.take().is_none() && *refusal == Refusal::NoSuchCall {
+        let is_late = match tag {
+            // Both ends hung up at once, and this one was told nothing of the other's.
+            Some(END) => self.ends.take().is_none(),
+            Some(CANDIDATE) => true,
+            _ => false,
+        };
+        if is_late && *refusal == Refusal::NoSuchCall {
             return None;
         }
         let words = refusal.to_string();
@@ -339,6 +348,7 @@ mod tests {
         assert_eq!(hears(&dialect, ended(EndReason::Hangup), None), None);
         let refused = || Notice::Refused(Refusal::NoSuchCall);
         assert_eq!(hears(&dialect, refused(), Some(END)), None);
+        assert_eq!(hears(&dialect, refused(), Some(CANDIDATE)), None, "as late as that");
         // But with nobody to hang up on it is one, and the call with somebody else goes on.
         let dialect = ringing(true);
         dialect.read("CALL_END|to:eve");
