@@ -1,0 +1,53 @@
+// Pages and programs of other makes: a hand-written page and a program around webrtcbin, through each
+// of the protocols that old clients speak, and each of them with a device of ours.
+
+import { expect, test } from "vitest";
+import { frames, House, offered, openPage, type Program } from "./harness.ts";
+import { type Dialect, picture } from "./old-page.ts";
+
+const OPEN = ["--relay-login", "local", "--simple-login", "local"];
+
+/** A page of ours that does nothing: what counts is what it is told to run. */
+async function blank(house: House) {
+  const { page } = await openPage(await house.browser(), `${house.url}ca`);
+  return page;
+}
+
+function sockets(house: House, path: string): { program: string; page: string } {
+  const place = `localhost:${house.port}/${path}`;
+  return { program: `ws://${place}`, page: `wss://${place}` };
+}
+
+function webrtcbin(house: House, ...args: string[]): Program {
+  return house.start("examples/webrtcbin", args);
+}
+
+test("relay: a page and a webrtcbin program, whoever comes first and again", async () => {
+  await using house = await House.open("full", ...OPEN);
+  const at = sockets(house, "relay/cam");
+  const page = await blank(house);
+  const shown = picture(page, "relay", at.page);
+  const cam = webrtcbin(house, "--relay", at.program);
+  expect(await shown).toEqual([640, 480]);
+  await cam.line(/^connected$/);
+  await page.reload();
+  expect(await picture(page, "relay", at.page)).toEqual([640, 480]);
+});
+
+test.each<Dialect>(["relay"])("%s: a page takes a device's picture", async (dialect) => {
+  await using house = await House.open("full", ...OPEN);
+  await house.producer("door");
+  const path = dialect === "relay" ? "relay/door" : "simple";
+  const at = sockets(house, path);
+  const size = await picture(await blank(house), dialect, at.page, { peer: "door" });
+  expect(size).toEqual([1280, 720]);
+});
+
+test.each<Dialect>(["relay"])("%s: our page watches a program", async (dialect) => {
+  await using house = await House.open("full", ...OPEN);
+  if (dialect === "relay") webrtcbin(house, "--relay", sockets(house, "relay/cam").program);
+  else webrtcbin(house, "--simple", sockets(house, "simple").program, "cam");
+  const { page } = await openPage(await house.browser(), house.url);
+  await page.locator(offered("cam")).click();
+  await frames(page, 30, [640, 480]);
+});
