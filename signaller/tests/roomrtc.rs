@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,11 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Client, Stranger, tcp};
+use intercom_protocol::roomrtc::{ClientMessage, ServerMessage};
 use intercom_signaller::{Config, Level, Registration, Server};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -27,13 +30,13 @@ const PASSWORD: &str = "correct horse battery";
 
 /// One program, at one connection.
 struct Program {
-    name: &'static str,
+    name: String,
     socket: BufReader<TlsStream<TcpStream>>,
 }
 
 impl Program {
     /// Connected, and not logged in.
-    async fn connect(server: &Stranger, name: &'static str) -> Self {
+    async fn connect(server: &Stranger, name: &str) -> Self {
         let address = server.server.addresses().last().unwrap().socket;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -45,11 +48,11 @@ impl Program {
         let socket = TcpStream::connect(address).await.unwrap();
         let host = ServerName::try_from("roomrtc.local").unwrap();
         let socket = TlsConnector::from(Arc::new(config)).connect(host, socket).await.unwrap();
-        Self { name, socket: BufReader::new(socket) }
+        Self { name: name.to_owned(), socket: BufReader::new(socket) }
     }
 
     /// Logged in.
-    async fn log_in(server: &Stranger, name: &'static str) -> Self {
+    async fn log_in(server: &Stranger, name: &str) -> Self {
         let mut program = Self::connect(server, name).await;
         program.say(&login(name, PASSWORD)).await;
         program.hears("LOGIN_SUCCESS").await;
@@ -191,6 +194,96 @@ fn status(name: &str, status: &str) -> String {
     format!("USER_STATUS_CHANGED|username:{name}|status:{status}")
 }
 
+#[derive(Deserialize)]
+struct Vector {
+    name: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Step {
+    Send { from: String, send: String },
+    Hear { to: String, hear: String },
+    Leave { from: String, leave: bool },
+}
+
+fn vectors() -> Vec<Vector> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/roomrtc");
+    let mut vectors = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let vector: Vector = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(path.file_stem().unwrap(), vector.name.as_str());
+        vectors.push(vector);
+    }
+    vectors
+}
+
+#[tokio::test]
+async fn the_server_answers_as_recorded() {
+    for Vector { name: vector, steps } in vectors() {
+        let server = house_of(&["ann", "bob", "eve"]).await;
+        let mut programs = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Send { from, send } => {
+                    if !programs.contains_key(&from) {
+                        let program = Program::connect(&server, &from).await;
+                        programs.insert(from.clone(), program);
+                    }
+                    programs.get_mut(&from).unwrap().say(&send).await;
+                }
+                Step::Hear { to, hear } => {
+                    let heard = programs.get_mut(&to).unwrap().next().await;
+                    assert_eq!(heard, Some(hear), "{vector}: {to}");
+                }
+                Step::Leave { from, leave } => {
+                    assert!(leave);
+                    drop(programs.remove(&from));
+                }
+            }
+        }
+        for program in programs.values_mut() {
+            program.hears_nothing().await;
+        }
+    }
+}
+
+/// Every message has a vector, and is printed there as it is read.
+#[test]
+fn every_message_is_recorded_as_it_is_printed() {
+    let (mut sent, mut heard) = (BTreeSet::new(), BTreeSet::new());
+    let type_of = |line: &str| line.split('|').next().unwrap().to_owned();
+    for step in vectors().into_iter().flat_map(|vector| vector.steps) {
+        match step {
+            Step::Send { send, .. } => {
+                let Ok(message) = ClientMessage::parse(&send) else { continue };
+                assert_eq!(message.print(), send);
+                sent.insert(type_of(&send));
+            }
+            Step::Hear { hear, .. } => {
+                assert_eq!(ServerMessage::parse(&hear).unwrap().print(), hear);
+                heard.insert(type_of(&hear));
+            }
+            Step::Leave { .. } => {}
+        }
+    }
+    let both = "ICE_CANDIDATE";
+    for (recorded, types) in [
+        (&sent, "REGISTER LOGIN LOGOUT GET_USERS CALL_OFFER CALL_ANSWER CALL_REJECT CALL_END"),
+        (
+            &heard,
+            "REGISTER_SUCCESS REGISTER_ERROR LOGIN_SUCCESS LOGIN_ERROR LOGOUT_SUCCESS USER_LIST \
+             USER_STATUS_CHANGED INCOMING_CALL CALL_ACCEPTED CALL_REJECTED CALL_ENDED CALL_ERROR ERROR",
+        ),
+    ] {
+        for name in types.split(' ').chain([both]) {
+            assert!(recorded.contains(name), "{name}");
+        }
+    }
+}
+
 /// What was agreed on by hand with two programs, and then looked at by eye.
 #[tokio::test]
 async fn two_programs_register_ring_talk_and_hang_up() {
@@ -198,10 +291,10 @@ async fn two_programs_register_ring_talk_and_hang_up() {
     let mut ann = Program::connect(&server, "ann").await;
     let mut bob = Program::connect(&server, "bob").await;
     for program in [&mut ann, &mut bob] {
-        let name = program.name;
+        let name = program.name.clone();
         program.say(&format!("REGISTER|username:{name}|password:{PASSWORD}")).await;
         program.hears(&format!("REGISTER_SUCCESS|message:{name} can log in now")).await;
-        program.say(&login(name, PASSWORD)).await;
+        program.say(&login(&name, PASSWORD)).await;
         program.hears("LOGIN_SUCCESS").await;
     }
     // There is a bob now; and then he is there.
