@@ -24,6 +24,16 @@ pub(crate) fn offer(webrtcbin: &gst::Element, servers: &[IceServer]) {
     }
 }
 
+/// Whether there is a TURN server among them.
+pub(crate) fn has_turn(servers: &[IceServer]) -> bool {
+    servers.iter().flat_map(|server| &server.urls).any(|url| url.starts_with("turn"))
+}
+
+/// Whether it is an address that a TURN server gave.
+pub(crate) fn is_relayed(candidate: &str) -> bool {
+    candidate.contains(" typ relay")
+}
+
 /// `user:password@`, so that neither can be taken for a part of the rest.
 fn login(server: &IceServer) -> String {
     let escape = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();

@@ -174,8 +174,8 @@ pub struct Signaller {
     data: TempDir,
     /// Where it runs, if not here.
     host: Option<Host>,
-    /// What peers without a login may do.
-    guests: &'static str,
+    /// Flags besides those of every signaller here.
+    options: Vec<String>,
     port: u16,
     /// Of the plain listener.
     address: &'static str,
@@ -186,22 +186,27 @@ impl Signaller {
     /// Starts one that is open to anonymous and local peers, on ports of the system's choice.
     pub fn start() -> Self {
         require_media_address();
-        Self::admitting("full", TempDir::new().unwrap(), None)
+        Self::serving(TempDir::new().unwrap(), None, admitting("full"))
     }
 
     /// Starts one for nobody but these accounts, names and kinds; [`token`](Self::token) has what
     /// each logs in with.
     pub fn with_accounts(accounts: &[(&str, &str)]) -> Self {
+        Self::with_options(accounts, &[])
+    }
+
+    /// The same with flags of the test's own.
+    pub fn with_options(accounts: &[(&str, &str)], options: &[&str]) -> Self {
         require_media_address();
-        Self::for_accounts(accounts, None)
+        Self::for_accounts(accounts, None, options)
     }
 
     /// The same on a host of the test's own.
     pub fn on(host: &Host, accounts: &[(&str, &str)]) -> Self {
-        Self::for_accounts(accounts, Some(host.clone()))
+        Self::for_accounts(accounts, Some(host.clone()), &[])
     }
 
-    fn for_accounts(accounts: &[(&str, &str)], host: Option<Host>) -> Self {
+    fn for_accounts(accounts: &[(&str, &str)], host: Option<Host>, options: &[&str]) -> Self {
         let data = TempDir::new().unwrap();
         for (name, kind) in accounts {
             let added = manage(data.path(), &["account", "add", name, "--kind", kind]);
@@ -212,13 +217,14 @@ impl Signaller {
             std::fs::write(&path, token.stdout).unwrap();
             std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
         }
-        Self::admitting("deny", data, host)
+        let options = options.iter().map(|option| (*option).to_owned());
+        Self::serving(data, host, admitting("deny").into_iter().chain(options).collect())
     }
 
-    fn admitting(guests: &'static str, data: TempDir, host: Option<Host>) -> Self {
+    fn serving(data: TempDir, host: Option<Host>, options: Vec<String>) -> Self {
         let address = "127.0.0.1";
-        let (program, port, plain) = serve(host.as_ref(), data.path(), 0, (address, 0), guests);
-        Self { program, data, host, guests, port, address, plain }
+        let (program, port, plain) = serve(host.as_ref(), data.path(), 0, (address, 0), &options);
+        Self { program, data, host, options, port, address, plain }
     }
 
     /// Runs a command on accounts, tokens or rights while the server runs; returns what it printed.
@@ -261,7 +267,7 @@ impl Signaller {
         self.address = address;
         let (host, ports) = (self.host.as_ref(), (address, self.plain));
         (self.program, self.port, self.plain) =
-            serve(host, self.data.path(), self.port, ports, self.guests);
+            serve(host, self.data.path(), self.port, ports, &self.options);
     }
 
     /// The main port.
@@ -321,13 +327,13 @@ fn serve(
     data: &Path,
     port: u16,
     (address, plain): (&str, u16),
-    guests: &str,
+    options: &[String],
 ) -> (Program, u16, u16) {
     let (listen, plain) = (format!("[::]:{port}"), format!("{address}:{plain}"));
     let data = data.to_str().unwrap();
     let args = ["serve", "--data-dir", data, "--listen", &listen, "--plain", &plain]
         .into_iter()
-        .chain(["--anonymous", guests, "--local-peers", guests]);
+        .chain(options.iter().map(String::as_str));
     let mut program = match host {
         Some(host) => host.ours("intercom-signaller", args),
         None => Program::ours("intercom-signaller", args),
@@ -335,6 +341,11 @@ fn serve(
     let port = port_of(&program.expect("listening on https://"));
     let plain = port_of(&program.expect("listening on http://"));
     (program, port, plain)
+}
+
+/// What peers without a login may do.
+fn admitting(guests: &str) -> Vec<String> {
+    ["--anonymous", guests, "--local-peers", guests].map(str::to_owned).into()
 }
 
 /// A command on accounts, with a password on standard input for those that ask.
@@ -368,15 +379,17 @@ pub fn target_dir() -> PathBuf {
 
 /// Fails at once, in one line, where media cannot flow: ICE never finishes on loopback alone.
 fn require_media_address() {
-    let has_one = ["0.0.0.0:0", "[::]:0"].into_iter().zip(["192.0.2.1:9", "[2001:db8::1]:9"]).any(
-        |(any, elsewhere)| {
-            // Connecting a datagram socket sends nothing; it only asks which address would be used.
-            let local = UdpSocket::bind(any).and_then(|socket| {
-                socket.connect(elsewhere)?;
-                socket.local_addr()
-            });
-            local.is_ok_and(|address| !IpAddr::is_loopback(&address.ip()))
-        },
-    );
-    assert!(has_one, "media tests need a network address besides loopback: bring an interface up");
+    let _ = media_address();
+}
+
+/// An address of this machine that media can flow by.
+pub fn media_address() -> IpAddr {
+    let elsewhere = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let mut own = elsewhere.into_iter().filter_map(|(any, elsewhere)| {
+        // Connecting a datagram socket sends nothing; it only asks which address would be used.
+        let socket = UdpSocket::bind(any).ok()?;
+        socket.connect(elsewhere).ok()?;
+        Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback())
+    });
+    own.next().expect("media tests need a network address besides loopback: bring an interface up")
 }

@@ -123,9 +123,11 @@ describe("the end of a session", () => {
     const end = (reason: string) => endProblem(reason);
     expect(end("noMedia: neither picture nor sound after 10 s")).toEqual({ kind: "mediaStopped" });
     expect(end("codec: the other end says: none")).toEqual({ kind: "codecIncompatible" });
-    const coded = ["noAnswer", "iceFailed", "dtlsFailed", "fingerprintMismatch", "peerGone"];
+    const coded = ["noAnswer", "iceFailed", "turnRefused", "dtlsFailed"];
+    coded.push("fingerprintMismatch", "peerGone");
     expect(coded.map((code) => end(`${code}: x`).kind)).toEqual([
       "unheard",
+      "iceFailed",
       "iceFailed",
       "dtlsFailed",
       "fingerprintMismatch",

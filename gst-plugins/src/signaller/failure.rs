@@ -33,6 +33,9 @@ pub enum SessionFailure {
     /// ICE gave up.
     #[error("no network path to the other end was found")]
     Ice,
+    /// ICE gave up, and no TURN server had given us an address.
+    #[error("no network path to the other end was found, and the TURN server gave none")]
+    TurnRefused,
     /// DTLS gave up.
     #[error("the keys could not be agreed on")]
     Dtls,
@@ -65,9 +68,10 @@ pub enum SessionFailure {
 }
 
 /// All that [`SessionFailure::code`] can be.
-const CODES: [&str; 8] = [
+const CODES: [&str; 9] = [
     "noAnswer",
     "iceFailed",
+    "turnRefused",
     "dtlsFailed",
     "fingerprintMismatch",
     "badDescription",
@@ -82,6 +86,7 @@ impl SessionFailure {
         match self {
             Self::Timeout { stage: Stage::Describing, .. } => "noAnswer",
             Self::Timeout { stage: Stage::Connecting, .. } | Self::Ice => "iceFailed",
+            Self::TurnRefused => "turnRefused",
             Self::Timeout { stage: Stage::Securing | Stage::Up, .. } | Self::Dtls => "dtlsFailed",
             Self::Fingerprint(_) => "fingerprintMismatch",
             Self::Description(_) => "badDescription",
@@ -122,6 +127,7 @@ mod tests {
         let failures = [
             SessionFailure::Timeout { stage: Stage::Describing, seconds: 1 },
             SessionFailure::Ice,
+            SessionFailure::TurnRefused,
             SessionFailure::Dtls,
             SessionFailure::Fingerprint("x".into()),
             SessionFailure::Description("x: y".into()),

@@ -334,6 +334,9 @@ impl SignallableImpl for Signaller {
     }
 
     fn add_ice(&self, session_id: &str, candidate: &str, m_line: u32, _mid: Option<String>) {
+        if ice::is_relayed(candidate) {
+            self.sessions.relayed(session_id);
+        }
         let candidate = candidate.to_owned();
         self.queue(session_id, |client, id| client.add_candidate(id, candidate, m_line));
     }
@@ -354,6 +357,8 @@ impl SignallableImpl for Signaller {
 impl Signaller {
     /// Ends a session at both ends and says why.
     pub(super) fn abort(&self, session_id: &str, failure: SessionFailure) {
+        let is_refused = failure.code() == "iceFailed" && self.sessions.is_refused(session_id);
+        let failure = if is_refused { SessionFailure::TurnRefused } else { failure };
         let words = failure.words();
         if self.sessions.fail(session_id, failure) {
             gst::warning!(CAT, imp = self, "session {session_id}: {words}");
@@ -443,7 +448,8 @@ impl Signaller {
             });
             task.abort_handle()
         });
-        self.sessions.begin(session_id.as_str(), watchdog);
+        let has_turn = ice::has_turn(&lock(&self.ice_servers));
+        self.sessions.begin(session_id.as_str(), watchdog, has_turn);
     }
 
     /// Looks after a session through which media can flow, until it ends.
@@ -527,7 +533,7 @@ impl Signaller {
         let offer = match offer.map(|text| parse(SdpKind::Offer, text)).transpose() {
             Ok(offer) => offer,
             Err(failure) => {
-                self.sessions.begin(session_id.as_str(), None);
+                self.sessions.begin(session_id.as_str(), None, false);
                 return self.abort(session_id.as_str(), failure);
             }
         };
@@ -547,6 +553,7 @@ impl Signaller {
     fn described(&self, session_id: &SessionId, kind: SdpKind, text: &Private) {
         match parse(kind, text) {
             Ok(description) => {
+                self.sessions.answered(session_id.as_str());
                 self.emit("session-description", &[&session_id.as_str(), &description]);
             }
             Err(failure) => self.abort(session_id.as_str(), failure),

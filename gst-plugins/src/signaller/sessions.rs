@@ -29,14 +29,25 @@ struct Table {
 
 struct Session {
     watchdog: Option<AbortHandle>,
+    /// The other end has described itself.
+    is_answered: bool,
+    /// There is a TURN server, and it has given us no address yet.
+    lacks_relay: bool,
     /// `ice-ufrag` of the description that we sent: found again in the webrtcbin.
     ufrag: Option<String>,
     failure: Option<SessionFailure>,
 }
 
 impl Sessions {
-    pub(super) fn begin(&self, session_id: &str, watchdog: Option<AbortHandle>) {
-        let session = Session { watchdog, ufrag: None, failure: None };
+    /// `has_turn` is whether there is a TURN server for it.
+    pub(super) fn begin(&self, session_id: &str, watchdog: Option<AbortHandle>, has_turn: bool) {
+        let session = Session {
+            watchdog,
+            is_answered: false,
+            lacks_relay: has_turn,
+            ufrag: None,
+            failure: None,
+        };
         let mut table = self.table();
         table.begun += 1;
         table.sessions.insert(session_id.to_owned(), session);
@@ -86,6 +97,27 @@ impl Sessions {
         }
     }
 
+    /// Notes that the other end has described itself.
+    pub(super) fn answered(&self, session_id: &str) {
+        if let Some(session) = self.table().sessions.get_mut(session_id) {
+            session.is_answered = true;
+        }
+    }
+
+    /// Notes that a TURN server has given us an address.
+    pub(super) fn relayed(&self, session_id: &str) {
+        if let Some(session) = self.table().sessions.get_mut(session_id) {
+            session.lacks_relay = false;
+        }
+    }
+
+    /// Whether it has found no way, and there is a TURN server that has given us no address.
+    pub(super) fn is_refused(&self, session_id: &str) -> bool {
+        let lacks_relay =
+            self.table().sessions.get(session_id).is_some_and(|session| session.lacks_relay);
+        lacks_relay && self.stage(session_id) < Stage::Securing
+    }
+
     /// Notes why the session ends; `false` if it is not there or has failed before.
     pub(super) fn fail(&self, session_id: &str, failure: SessionFailure) -> bool {
         let mut table = self.table();
@@ -119,13 +151,17 @@ impl Sessions {
     /// How far the session has come.
     pub(super) fn stage(&self, session_id: &str) -> Stage {
         let table = self.table();
-        let ufrag = table.sessions.get(session_id).and_then(|session| session.ufrag.as_deref());
+        let session = table.sessions.get(session_id);
+        let ufrag = session.and_then(|session| session.ufrag.as_deref());
         let mut connections = table.connections.iter();
-        connections
+        let reached = connections
             .find(|known| {
                 known.given_id() == session_id || (ufrag.is_some() && known.ufrag() == ufrag)
             })
-            .map_or(Stage::Describing, |connection| connection.stage())
+            .map_or(Stage::Describing, |connection| connection.stage());
+        // With nothing to try, ICE does not even begin.
+        let is_answered = session.is_some_and(|session| session.is_answered);
+        if is_answered { reached.max(Stage::Connecting) } else { reached }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -54,6 +54,8 @@ export function endProblem(reason: string): Problem {
     case "dtlsFailed":
     case "fingerprintMismatch":
       return { kind: code };
+    case "turnRefused":
+      return { kind: "iceFailed" };
     case "codec":
       return { kind: "codecIncompatible" };
     case "noMedia":
