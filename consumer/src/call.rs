@@ -32,6 +32,7 @@ pub(crate) fn call(args: &Args, to: &str, mut live: Live) -> Result<(), Consumer
         bitrate: BITRATE,
         size: SIZE,
         encode: Encode::Shared,
+        always_on: false,
     })?;
     let speaker = args.loudspeaker();
     let ear = Ear::build(&args.server, (&speaker, args.volume), &args.screen(), args.latency);

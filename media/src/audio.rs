@@ -5,7 +5,11 @@
 //! opened apart from the pipeline, and is tried again until it works. A greeting is one more
 //! input of that mixer, for a while, with the microphone silent meanwhile.
 
-use std::time::Duration;
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use gst::{glib, prelude::*};
 
@@ -15,10 +19,16 @@ use crate::{
     encode,
     source::{self, audio_caps},
     spec::{AudioSource, Clip},
+    stats::Meter,
+    trouble::{Change, Device, Failure, Trouble},
 };
 
-/// The time after which a microphone that does not work is tried again.
-const RETRY: Duration = Duration::from_secs(5);
+/// The time after which a microphone that does not work is tried again; doubled after each try in vain.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A microphone that says nothing for this long is gone.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// The pipeline's sound, and the microphone in it.
 #[derive(Debug)]
@@ -28,8 +38,14 @@ pub struct Sound {
     spec: AudioSource,
     microphone: Option<Input>,
     greeting: Option<Input>,
-    /// Whether the last try failed, so that a broken microphone costs one line and not one a try.
-    complained: bool,
+    /// Whether anybody needs the microphone.
+    is_wanted: bool,
+    /// What was said to be wrong with it: a broken microphone costs one line and not one a try.
+    trouble: Option<Trouble>,
+    /// When it is tried again.
+    next_try: Instant,
+    /// What is waited after that.
+    pause: Duration,
 }
 
 /// What the mixer is fed with, besides silence.
@@ -37,6 +53,11 @@ pub struct Sound {
 struct Input {
     bin: gst::Bin,
     pad: gst::Pad,
+    meter: Meter,
+    /// What the meter said when something had come, and when that was.
+    heard: (u64, Instant),
+    /// It has said all that there is.
+    is_over: bool,
 }
 
 impl Sound {
@@ -77,50 +98,38 @@ impl Sound {
             spec: spec.clone(),
             microphone: None,
             greeting: None,
-            complained: false,
+            is_wanted: true,
+            trouble: None,
+            next_try: Instant::now(),
+            pause: FIRST_PAUSE,
         };
         Ok(Some((sound, queue)))
     }
 
-    /// Opens the microphone, if it is not open. When it cannot be opened there is silence.
-    ///
-    /// Returns whether it is open now.
-    pub fn open(&mut self) -> bool {
-        if self.microphone.is_some() {
-            return true;
-        }
-        match self.try_open() {
-            Ok(microphone) => {
-                microphone.silence(self.greeting.is_some());
-                if self.complained {
-                    tracing::info!("the microphone works again");
-                }
-                self.complained = false;
-                self.microphone = Some(microphone);
-                true
-            }
-            Err(reason) => {
-                self.complain(&reason);
-                false
-            }
+    /// Opens the microphone, or closes it; a file that is played once goes on. When it cannot be
+    /// opened there is silence.
+    pub fn keep_open(&mut self, open: bool) {
+        let is_once = matches!(&self.spec, AudioSource::File(clip) if !clip.repeats);
+        self.is_wanted = open || is_once;
+        match self.is_wanted {
+            true => self.open(),
+            false => self.close(),
         }
     }
 
     /// Whether an error message comes from the microphone. If so, it is taken out and silence
-    /// goes on; [`retry`] brings it back.
+    /// goes on; [`look_after`] brings it back.
     pub fn took(&mut self, error: &gst::message::Error) -> bool {
         let is_of = |input: &Option<Input>| input.as_ref().is_some_and(|input| input.sent(error));
-        let error_text = error.error();
-        let reason = error_text.message();
         if is_of(&self.greeting) {
-            tracing::warn!("the greeting cannot be played ({})", reason.trim());
+            let reason = Failure::of(&error.error()).reason;
+            tracing::warn!("the greeting cannot be played ({reason})");
             self.hush();
             return true;
         }
         let ours = is_of(&self.microphone);
         if ours {
-            self.close();
-            self.complain(reason);
+            self.lost(&Failure::of(&error.error()));
         }
         ours
     }
@@ -133,7 +142,7 @@ impl Sound {
         let input = bin.and_then(|bin| {
             let bin = bin.ok_or("there is none")?;
             bin.set_property("name", "greeting");
-            self.plug(bin)
+            self.plug(bin).map_err(|failure| failure.reason)
         });
         match input {
             Ok(input) => {
@@ -158,48 +167,80 @@ impl Sound {
         bin.is_some() && message.src() == bin
     }
 
-    /// Whether a message comes from the microphone itself.
-    pub fn sent(&self, message: &gst::message::Application) -> bool {
-        let bin = self.microphone.as_ref().map(|microphone| microphone.bin.upcast_ref());
-        bin.is_some() && message.src() == bin
+    /// Whether a message that a source is over comes from the microphone itself: silence follows.
+    pub fn is_over(&mut self, message: &gst::message::Application) -> bool {
+        let sent = |microphone: &&mut Input| message.src() == Some(microphone.bin.upcast_ref());
+        let microphone = self.microphone.as_mut().filter(sent);
+        microphone.map(|microphone| microphone.is_over = true).is_some()
     }
 
-    fn try_open(&self) -> Result<Input, String> {
-        let bin = source::audio(&self.spec).map_err(|error| error.to_string())?;
-        self.plug(bin.ok_or("there is none")?)
+    fn open(&mut self) {
+        if self.microphone.is_some() {
+            return;
+        }
+        match self.try_open() {
+            Ok(microphone) => {
+                microphone.silence(self.greeting.is_some());
+                self.microphone = Some(microphone);
+            }
+            Err(failure) => self.lost(&failure),
+        }
+    }
+
+    /// Sees whether the microphone still says something, or opens it once more.
+    fn look(&mut self) {
+        let Some(microphone) = &mut self.microphone else {
+            if self.is_wanted && Instant::now() >= self.next_try {
+                self.open();
+            }
+            return;
+        };
+        if microphone.says_something() {
+            self.found();
+        } else if !microphone.is_over && microphone.heard.1.elapsed() > SILENCE {
+            self.lost(&Failure::gone("nothing comes"));
+        }
+    }
+
+    fn try_open(&self) -> Result<Input, Failure> {
+        let bin = source::audio(&self.spec).map_err(|error| Failure::gone(&error.to_string()))?;
+        self.plug(bin.ok_or_else(|| Failure::gone("there is none"))?)
     }
 
     /// Starts a source and has it mixed in.
-    fn plug(&self, bin: gst::Bin) -> Result<Input, String> {
+    fn plug(&self, bin: gst::Bin) -> Result<Input, Failure> {
         // Its failure to start must not be the pipeline's.
         bin.set_locked_state(true);
-        self.pipeline.add(&bin).map_err(|error| error.to_string())?;
-        if let Err(reason) = self.start(&bin) {
+        self.pipeline.add(&bin).map_err(|error| Failure::gone(&error.to_string()))?;
+        if let Err(failure) = self.start(&bin) {
             discard(&self.pipeline, &bin);
-            return Err(reason);
+            return Err(failure);
         }
-        let pad = self.mixer.request_pad_simple("sink_%u").ok_or("the mixer takes no more")?;
+        let pad = self.mixer.request_pad_simple("sink_%u");
+        let pad = pad.ok_or_else(|| Failure::gone("the mixer takes no more"))?;
+        let meter = Meter::default();
+        meter.count(false, &pad);
         let linked = bin.static_pad("src").is_some_and(|src| src.link(&pad).is_ok());
         if linked && bin.set_state(gst::State::Playing).is_ok() {
             // From here on it starts and stops with the pipeline.
             bin.set_locked_state(false);
-            return Ok(Input { bin, pad });
+            return Ok(Input { bin, pad, meter, heard: (0, Instant::now()), is_over: false });
         }
         discard(&self.pipeline, &bin);
         self.mixer.release_request_pad(&pad);
-        Err("it does not start".into())
+        Err(Failure::gone("it does not start"))
     }
 
     /// Opens the device.
-    fn start(&self, bin: &gst::Bin) -> Result<(), String> {
+    fn start(&self, bin: &gst::Bin) -> Result<(), Failure> {
         if bin.set_state(gst::State::Ready).is_ok() {
             return Ok(());
         }
         let bus = self.pipeline.bus();
         let message = bus.and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
         Err(match message.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Error(error)) => error.error().message().to_owned(),
-            _ => "it cannot be opened".into(),
+            Some(gst::MessageView::Error(error)) => Failure::of(&error.error()),
+            _ => Failure::gone("it cannot be opened"),
         })
     }
 
@@ -209,7 +250,7 @@ impl Sound {
         }
     }
 
-    fn unplug(&self, Input { bin, pad }: Input) {
+    fn unplug(&self, Input { bin, pad, .. }: Input) {
         discard(&self.pipeline, &bin);
         self.mixer.release_request_pad(&pad);
     }
@@ -220,21 +261,51 @@ impl Sound {
         }
     }
 
-    fn complain(&mut self, reason: &str) {
-        if !self.complained {
-            let what = match &self.spec {
-                AudioSource::Launch(_) => "the source of sound does not work".into(),
-                AudioSource::File(clip) => format!("{clip} cannot be played"),
-                spec => format!("the microphone {spec} does not work"),
-            };
-            let found = devices::found(devices::Kind::Microphone);
-            tracing::warn!("{what} ({}), sending silence; {found}", reason.trim());
+    fn lost(&mut self, failure: &Failure) {
+        self.close();
+        self.next_try = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        let trouble = Some(failure.trouble);
+        if std::mem::replace(&mut self.trouble, trouble) == trouble {
+            return;
         }
-        self.complained = true;
+        let words = match &self.spec {
+            AudioSource::File(_) => failure.of_file(&self.name()),
+            _ => failure.words(&self.name()),
+        };
+        let found = devices::found(devices::Kind::Microphone);
+        tracing::warn!("{words}, sending silence and trying again; {found}");
+        Change { device: Device::Microphone, trouble }.tell(&self.pipeline);
+    }
+
+    fn found(&mut self) {
+        self.pause = FIRST_PAUSE;
+        if self.trouble.take().is_some() {
+            tracing::info!("{} works again", self.name());
+            Change { device: Device::Microphone, trouble: None }.tell(&self.pipeline);
+        }
+    }
+
+    fn name(&self) -> String {
+        match &self.spec {
+            AudioSource::Launch(_) => "the source of sound".into(),
+            AudioSource::File(clip) => clip.to_string(),
+            spec => format!("the microphone {spec}"),
+        }
     }
 }
 
 impl Input {
+    /// Whether anything has come since it was asked last.
+    fn says_something(&mut self) -> bool {
+        let now = self.meter.progress();
+        let says = now != self.heard.0;
+        if says {
+            self.heard = (now, Instant::now());
+        }
+        says
+    }
+
     fn silence(&self, silent: bool) {
         self.pad.set_property("mute", silent);
     }
@@ -245,12 +316,13 @@ impl Input {
     }
 }
 
-/// Has a microphone that does not work tried again, from the main loop, until `sound` is gone.
-pub fn retry(sound: &std::rc::Rc<std::cell::RefCell<Sound>>) {
-    let sound = std::rc::Rc::downgrade(sound);
-    glib::timeout_add_local(RETRY, move || match sound.upgrade() {
+/// Has a microphone that does not work noticed and tried again, from the main loop, until `sound` is
+/// gone.
+pub fn look_after(sound: &Rc<RefCell<Sound>>) {
+    let sound = Rc::downgrade(sound);
+    glib::timeout_add_local(FIRST_PAUSE, move || match sound.upgrade() {
         Some(sound) => {
-            sound.borrow_mut().open();
+            sound.borrow_mut().look();
             glib::ControlFlow::Continue
         }
         None => glib::ControlFlow::Break,

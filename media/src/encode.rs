@@ -2,8 +2,11 @@
 //! take, key frames on demand, and rest while nobody watches.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use gst::{glib, prelude::*};
@@ -32,7 +35,10 @@ pub struct Encoder {
     bin: gst::Bin,
     element: gst::Element,
     rate: Arc<Mutex<Rate>>,
-    demand: Arc<Demand>,
+    /// Lets no picture into the encoder while nobody watches.
+    valve: gst::Element,
+    /// Whether the sink has seen a key frame.
+    is_known: Arc<AtomicBool>,
 }
 
 /// What decides on the bitrate.
@@ -41,21 +47,6 @@ struct Rate {
     wanted: Bitrate,
     /// What the way to each viewer bears, bits a second.
     estimates: HashMap<String, u32>,
-}
-
-/// Whether anybody needs what is encoded.
-#[derive(Debug)]
-struct Demand {
-    /// Lets no picture into the encoder while nobody watches.
-    valve: gst::Element,
-    state: Mutex<DemandState>,
-}
-
-#[derive(Debug, Default)]
-struct DemandState {
-    connections: HashSet<String>,
-    /// The sink has seen what it must see before anybody watches.
-    may_rest: bool,
 }
 
 impl Encoder {
@@ -80,10 +71,10 @@ impl Encoder {
         element::chain(&bin, &[valve.clone(), queue, element.clone(), filter.clone()])?;
         element::ghost(&bin, &valve, "sink")?;
         element::ghost(&bin, &filter, "src")?;
-        let demand = Arc::new(Demand::new(valve));
-        show_key_frames(&element, &demand);
+        let is_known = Arc::default();
+        show_key_frames(&element, &is_known);
         let rate = Rate { wanted: bitrate, estimates: HashMap::new() };
-        Ok(Self { bin, element, rate: Arc::new(Mutex::new(rate)), demand })
+        Ok(Self { bin, element, rate: Arc::new(Mutex::new(rate)), valve, is_known })
     }
 
     /// The bin, with the pads `sink` and `src`.
@@ -107,23 +98,18 @@ impl Encoder {
         self.follow();
     }
 
-    /// From here on nothing is encoded while nobody watches.
-    pub fn may_rest(&self) {
-        self.demand.change(|state| state.may_rest = true);
+    /// Encodes nothing from here on, or again.
+    pub fn rest(&self, rests: bool) {
+        self.valve.set_property("drop", rests);
     }
 
-    /// A viewer has come over this connection.
-    pub fn serve(&self, connection: &str) {
-        self.demand.change(|state| {
-            state.connections.insert(connection.to_owned());
-        });
+    /// The sink knows what is encoded: key frames come when they are asked for.
+    pub fn is_known(&self) {
+        self.is_known.store(true, Ordering::Relaxed);
     }
 
-    /// A viewer's connection is gone; a connection that never came is ignored.
-    pub fn forget(&self, viewer: &str, connection: &str) {
-        self.demand.change(|state| {
-            state.connections.remove(connection);
-        });
+    /// A viewer has gone; one that never came is ignored.
+    pub fn forget(&self, viewer: &str) {
         self.lock().estimates.remove(viewer);
         self.follow();
     }
@@ -145,33 +131,13 @@ impl Rate {
     }
 }
 
-impl Demand {
-    fn new(valve: gst::Element) -> Self {
-        Self { valve, state: Mutex::default() }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut DemandState)) {
-        let mut state = self.lock();
-        change(&mut state);
-        self.valve.set_property("drop", state.may_rest && state.connections.is_empty());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, DemandState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The sink learns from a key frame what it has to offer, and misses the very first: until it has
 /// registered, others come.
-fn show_key_frames(encoder: &gst::Element, demand: &Arc<Demand>) {
-    let (encoder, demand) = (encoder.downgrade(), Arc::downgrade(demand));
+fn show_key_frames(encoder: &gst::Element, is_known: &Arc<AtomicBool>) {
+    let (encoder, is_known) = (encoder.downgrade(), is_known.clone());
     glib::timeout_add(KEYFRAME_PAUSE.into(), move || {
-        let (Some(encoder), Some(demand)) = (encoder.upgrade(), demand.upgrade()) else {
-            return glib::ControlFlow::Break;
-        };
-        if demand.lock().may_rest {
-            return glib::ControlFlow::Break;
-        }
+        let encoder = encoder.upgrade().filter(|_| !is_known.load(Ordering::Relaxed));
+        let Some(encoder) = encoder else { return glib::ControlFlow::Break };
         if let Some(pad) = encoder.static_pad("src") {
             pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
         }
@@ -343,20 +309,6 @@ mod tests {
         assert_eq!(target(wanted, Some(9_000_000)), 2_000_000);
         assert_eq!(target(wanted, Some(0)), 500_000);
         assert_eq!(target(wanted, Some(floor(wanted))), 500_000);
-    }
-
-    #[test]
-    fn there_is_rest_only_between_registration_and_viewers() {
-        gst::init().unwrap();
-        let demand = Demand::new(element::make("valve").unwrap());
-        let rests = || demand.valve.property::<bool>("drop");
-        assert!(!rests());
-        demand.change(|state| state.may_rest = true);
-        assert!(rests());
-        demand.change(|state| {
-            state.connections.insert("webrtcbin0".into());
-        });
-        assert!(!rests());
     }
 
     #[test]

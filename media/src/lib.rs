@@ -8,6 +8,7 @@ pub mod branch;
 pub mod call;
 pub mod cli;
 pub mod decode;
+mod demand;
 pub mod devices;
 pub mod element;
 pub mod encode;
@@ -22,6 +23,7 @@ pub mod sink;
 pub mod source;
 pub mod spec;
 pub mod stats;
+pub mod trouble;
 
 use gst::glib;
 
@@ -33,9 +35,20 @@ use gst::glib;
 /// # Errors
 /// GStreamer cannot start, or a plugin refuses to.
 pub fn init() -> Result<(), InitError> {
+    share_heaps();
     gst::init().map_err(InitError::Gstreamer)?;
     gstrsrtp::plugin_register_static().map_err(InitError::Plugin)?;
     gstintercom::plugin_register_static().map_err(InitError::Plugin)
+}
+
+/// Threads come and go with devices and viewers. glibc would give each a heap of its own, up to eight for
+/// a processor, and each of those keeps a few pictures.
+fn share_heaps() {
+    // SAFETY: it sets a number, before there are threads.
+    let done = unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
+    if done == 0 {
+        tracing::debug!("glibc takes no advice on its heaps");
+    }
 }
 
 /// Why GStreamer could not be started.

@@ -153,20 +153,16 @@ fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Has the shared encoder follow what congestion control says of each viewer, and rest without
-/// viewers.
+/// Has the shared encoder follow what congestion control says of each viewer.
 fn follow(sink: &BaseWebRTCSink, signaller: &Signaller, encoder: &Encoder) {
-    let listed = encoder.clone();
-    signaller.connect("connected", false, move |_| {
-        // The sink registers when it has seen an encoded frame.
-        listed.may_rest();
-        None
-    });
-    let watched = encoder.clone();
-    sink.connect("consumer-added", false, move |values| {
-        watched.serve(&connection(values));
-        None
-    });
+    // The sink begins to register when it has seen an encoded frame, whether or not it gets through.
+    for signal in ["connected", "disconnected"] {
+        let encoder = encoder.clone();
+        signaller.connect(signal, false, move |_| {
+            encoder.is_known();
+            None
+        });
+    }
     let noted = encoder.clone();
     sink.connect("define-encoder-bitrates", false, move |values| {
         // Called with the sink's locks held: note it and return.
@@ -179,8 +175,7 @@ fn follow(sink: &BaseWebRTCSink, signaller: &Signaller, encoder: &Encoder) {
     });
     let gone = encoder.clone();
     sink.connect("consumer-removed", false, move |values| {
-        let viewer = values.get(1).and_then(|value| value.get::<String>().ok());
-        gone.forget(&viewer.unwrap_or_default(), &connection(values));
+        gone.forget(&values.get(1)?.get::<String>().ok()?);
         None
     });
 }
@@ -195,10 +190,4 @@ fn prepare_av1(sink: &BaseWebRTCSink, bitrate: Bitrate) {
         }
         Some(is_av1.to_value())
     });
-}
-
-/// The name of the webrtcbin that `consumer-added` and `consumer-removed` speak of.
-fn connection(values: &[glib::Value]) -> String {
-    let webrtcbin = values.get(2).and_then(|value| value.get::<gst::Element>().ok());
-    webrtcbin.map(|webrtcbin| webrtcbin.name().to_string()).unwrap_or_default()
 }

@@ -1,16 +1,23 @@
 //! The sending half of a device: camera, microphone, encoders and the sink, linked, and what
 //! happens when one of the sources ends or fails.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use gst::prelude::*;
 use gstintercom::Signaller;
+use gstrswebrtc::webrtcsink::BaseWebRTCSink;
 
 use crate::{
     audio::{self, Sound},
     cli::ServerArgs,
+    demand::Demand,
     element::{self, ElementError},
     encode::Encoder,
+    feed::Feed,
     peer::{self, Sending},
     run::End,
     source,
@@ -42,7 +49,12 @@ pub struct Outgoing<'a> {
     pub size: Size,
     /// Who encodes the picture.
     pub encode: Encode,
+    /// Whether camera and microphone stay open while nobody needs them.
+    pub always_on: bool,
 }
+
+/// The name of the message on the bus that says in its field `open` whether devices shall be.
+const DEVICES_MESSAGE: &str = "intercom-devices";
 
 /// A pipeline that sends; nothing is opened before it starts.
 #[derive(Debug)]
@@ -65,7 +77,8 @@ pub struct Sender {
 #[derive(Clone, Debug)]
 pub struct Sources {
     spec: VideoSource,
-    camera: Option<gst::Bin>,
+    demand: Demand,
+    camera: Option<Feed>,
     sound: Option<Rc<RefCell<Sound>>>,
 }
 
@@ -78,11 +91,14 @@ impl Sender {
         element::need(&["webrtcbin", "nicesrc", "dtlsenc", "srtpenc"])?;
         let pipeline = gst::Pipeline::new();
         let spec = source::resolve(outgoing.video)?;
-        let camera = source::video(&spec, outgoing.size)?;
+        let camera = Feed::new(&spec, outgoing.size)?;
         let (sink, signaller, encoder) = sink(outgoing, camera.is_some())?;
+        let demand = demand(&pipeline, encoder.clone(), outgoing.always_on);
+        demand.follow(&sink, &signaller);
+        let sink: gst::Element = sink.upcast();
         pipeline.add(&sink).map_err(|_| ElementError::Link)?;
         if let Some(camera) = &camera {
-            let queue = picture(&pipeline, camera, encoder.as_ref())?;
+            let queue = picture(&pipeline, camera.bin(), encoder.as_ref())?;
             link(&queue, &sink, "video_%u")?;
         }
         let sound = Sound::add(&pipeline, outgoing.audio)?;
@@ -90,10 +106,11 @@ impl Sender {
             link(last, &sink, "audio_%u")?;
         }
         let (sound, last) = sound.unzip();
-        let source = camera.as_ref().map(Cast::upcast_ref::<gst::Element>).or(last.as_ref());
+        let picture = camera.as_ref().map(|camera| camera.bin().upcast_ref::<gst::Element>());
+        let source = picture.or(last.as_ref());
         let heartbeat = source.and_then(|source| source.static_pad("src"));
         let sound = sound.map(|sound| Rc::new(RefCell::new(sound)));
-        let sources = Sources { spec, camera, sound };
+        let sources = Sources { spec, demand, camera, sound };
         Ok(Self { pipeline, signaller, sink, encoder, heartbeat, sources })
     }
 }
@@ -102,9 +119,14 @@ impl Sources {
     /// Opens the microphone, now and whenever it can be; when the pipeline has been started.
     pub fn open(&self) {
         if let Some(sound) = &self.sound {
-            sound.borrow_mut().open();
-            audio::retry(sound);
+            sound.borrow_mut().keep_open(true);
+            audio::look_after(sound);
         }
+    }
+
+    /// Whether devices shall be open now.
+    pub fn are_open(&self) -> bool {
+        self.demand.is_open()
     }
 
     /// Whether a greeting of this clip could be played.
@@ -133,17 +155,36 @@ impl Sources {
     pub fn heard(&self, message: &gst::Message, end: &End) -> bool {
         match message.view() {
             gst::MessageView::Error(error) => self.failed(error, end),
-            gst::MessageView::Application(message) => self.is_over(message, end),
+            gst::MessageView::Application(message) => {
+                self.is_about_devices(message) || self.is_over(message, end)
+            }
             _ => false,
         }
+    }
+
+    fn is_about_devices(&self, message: &gst::message::Application) -> bool {
+        let said = message.structure().filter(|said| said.has_name(DEVICES_MESSAGE));
+        let Some(open) = said.and_then(|said| said.get("open").ok()) else { return false };
+        match open {
+            true => tracing::info!("somebody comes, camera and microphone are opened"),
+            false => tracing::info!("nobody is there, camera and microphone are closed"),
+        }
+        if let Some(camera) = &self.camera {
+            camera.keep_open(open);
+        }
+        if let Some(sound) = &self.sound {
+            sound.borrow_mut().keep_open(open);
+        }
+        true
     }
 
     fn failed(&self, error: &gst::message::Error, end: &End) -> bool {
         if self.sound.as_ref().is_some_and(|sound| sound.borrow_mut().took(error)) {
             return true;
         }
-        let is_camera = |bin| error.src().is_some_and(|source| source.has_as_ancestor(bin));
-        let failed = self.camera.as_ref().is_some_and(is_camera);
+        let is_camera =
+            |bin: &gst::Bin| error.src().is_some_and(|source| source.has_as_ancestor(bin));
+        let failed = self.camera.as_ref().map(Feed::bin).is_some_and(is_camera);
         if failed {
             end.with(Err(source::failure(&self.spec, error)));
         }
@@ -159,7 +200,7 @@ impl Sources {
             sound.borrow_mut().hush();
             return true;
         }
-        let from_sound = self.sound.as_ref().is_some_and(|sound| sound.borrow().sent(message));
+        let from_sound = self.sound.as_ref().is_some_and(|it| it.borrow_mut().is_over(message));
         if !from_sound || self.camera.is_none() {
             end.with(Ok(()));
         }
@@ -167,10 +208,28 @@ impl Sources {
     }
 }
 
+/// Has devices opened and pictures encoded when they are needed.
+fn demand(pipeline: &gst::Pipeline, encoder: Option<Encoder>, always_on: bool) -> Demand {
+    let (bus, were_open) = (pipeline.bus(), AtomicBool::new(true));
+    Demand::new(always_on, move |now| {
+        if let Some(encoder) = &encoder {
+            encoder.rest(!now.is_watched);
+        }
+        if were_open.swap(now.is_open, Ordering::Relaxed) == now.is_open {
+            return;
+        }
+        let open = gst::Structure::builder(DEVICES_MESSAGE).field("open", now.is_open).build();
+        let message = gst::message::Application::new(open);
+        if bus.as_ref().is_none_or(|bus| bus.post(message).is_err()) {
+            tracing::debug!("the pipeline is gone already");
+        }
+    })
+}
+
 fn sink(
     outgoing: &Outgoing<'_>,
     has_picture: bool,
-) -> Result<(gst::Element, Signaller, Option<Encoder>), ElementError> {
+) -> Result<(BaseWebRTCSink, Signaller, Option<Encoder>), ElementError> {
     let Outgoing { server, instance, codec, bitrate, size, encode, .. } = outgoing.clone();
     let encoder = match encode {
         Encode::Shared if has_picture => Some(Encoder::new(codec, bitrate, size)?),
@@ -179,7 +238,7 @@ fn sink(
     let meta = meta(outgoing);
     let sending = Sending { codec, encode, bitrate, encoder: encoder.as_ref(), instance, meta };
     let (sink, signaller) = peer::sink(server, &sending);
-    Ok((sink.upcast(), signaller, encoder))
+    Ok((sink, signaller, encoder))
 }
 
 /// Adds the camera and, if it is shared, the encoder. Returns the queue before the sink.

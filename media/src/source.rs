@@ -7,8 +7,9 @@ use crate::{
     devices,
     element::{self, ElementError},
     feed::{self, Form, Origin},
-    run::{self, RunError},
+    run::RunError,
     spec::{AudioSource, Size, VideoSource},
+    trouble::Failure,
 };
 
 /// The name of the message on the bus, from the bin of a source, that says that there is no more
@@ -52,51 +53,47 @@ pub fn resolve(spec: &VideoSource) -> Result<VideoSource, ElementError> {
     })
 }
 
-/// What it means for the producer that a part of the picture's source failed.
+/// What it means for the producer that its picture's source never worked.
 pub fn failure(spec: &VideoSource, error: &gst::message::Error) -> RunError {
-    let reason = run::one_line(error.error().message());
+    let failure = Failure::of(&error.error());
     RunError::Other(match spec {
         VideoSource::V4l2(_) | VideoSource::Libcamera(_) => {
-            let found = devices::found(devices::Kind::Camera);
-            format!("the camera {spec} does not work ({reason}); {found}")
+            let words = failure.words(&format!("the camera {spec}"));
+            format!("{words}; {}", devices::found(devices::Kind::Camera))
         }
-        VideoSource::File(_) | VideoSource::Image(_) => {
-            format!("{spec} cannot be played ({reason})")
-        }
-        _ => return RunError::of(error),
+        VideoSource::File(_) | VideoSource::Image(_) => failure.of_file(&spec.to_string()),
+        _ => failure.words("the source of the picture"),
     })
 }
 
-/// A bin that delivers [`video_caps`]; `None` for [`VideoSource::None`].
+/// A bin that delivers [`video_caps`], or the same with another rate, from a source that has elements
+/// of its own; the others are [`feed`]'s.
 ///
 /// # Errors
-/// An element is missing, the text of a `launch:` is not understood, or a file cannot be read.
-pub fn video(spec: &VideoSource, size: Size) -> Result<Option<gst::Bin>, ElementError> {
-    let bin = gst::Bin::with_name("camera");
+/// An element is missing, the text of a `launch:` is not understood, or there is no camera.
+pub(crate) fn device(spec: &VideoSource, size: Size) -> Result<gst::Bin, ElementError> {
+    let bin = gst::Bin::with_name("device");
     match spec {
-        VideoSource::None => return Ok(None),
-        VideoSource::Test(pattern) => {
-            let source = test_picture(pattern.as_deref())?;
-            let filter = element::caps_filter(&video_caps(size))?;
-            element::chain(&bin, &[source, filter.clone()])?;
-            element::ghost(&bin, &filter, "src")?;
-        }
-        VideoSource::Auto => return video(&resolve(spec)?, size),
+        VideoSource::Auto => return device(&resolve(spec)?, size),
         VideoSource::V4l2(device) => camera(&bin, device, size)?,
         VideoSource::Libcamera(name) => libcamera(&bin, name.as_deref(), size)?,
-        VideoSource::File(clip) => feed(&bin, Origin::Clip(clip.clone()), size)?,
-        VideoSource::Image(path) => feed(&bin, Origin::Image(path.clone()), size)?,
-        VideoSource::Rtsp(url) => feed(&bin, Origin::Camera(url.clone()), size)?,
         VideoSource::Launch(text) => {
             let source = open_ended(text, "video")?;
             bin.add(&source).map_err(|_| ElementError::Link)?;
             let head = fit(&bin, size)?;
             source.link(&head).map_err(|_| ElementError::Link)?;
         }
+        VideoSource::Test(pattern) => {
+            let source = test_picture(pattern.as_deref())?;
+            let filter = element::caps_filter(&video_caps(size))?;
+            element::chain(&bin, &[source, filter.clone()])?;
+            element::ghost(&bin, &filter, "src")?;
+        }
+        VideoSource::File(_) | VideoSource::Image(_) | VideoSource::Rtsp(_) | VideoSource::None => {
+            return Err(ElementError::NoPad("source"));
+        }
     }
-    // A sink that is told of the end ends its sessions in its own way.
-    announce_end(&bin, gst::PadProbeReturn::Handled);
-    Ok(Some(bin))
+    Ok(bin)
 }
 
 /// A bin that delivers [`audio_caps`]; `None` for [`AudioSource::None`].
@@ -126,7 +123,7 @@ pub fn audio(spec: &AudioSource) -> Result<Option<gst::Bin>, ElementError> {
 }
 
 /// Has the end of the stream said on the bus; `then` is what happens to it.
-fn announce_end(bin: &gst::Bin, then: gst::PadProbeReturn) {
+pub(crate) fn announce_end(bin: &gst::Bin, then: gst::PadProbeReturn) {
     let Some(pad) = bin.static_pad("src") else { return };
     let source = bin.downgrade();
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
@@ -198,13 +195,6 @@ fn pipewire(name: Option<&str>) -> Result<gst::Element, ElementError> {
     let source = element::make("pipewiresrc")?;
     source.set_property("target-object", name);
     Ok(source)
-}
-
-/// What a file or a network camera shows comes in [`video_caps`] already.
-fn feed(bin: &gst::Bin, origin: Origin, size: Size) -> Result<(), ElementError> {
-    let source = feed::source(origin, Form::Picture(size))?;
-    bin.add(&source).map_err(|_| ElementError::Link)?;
-    element::ghost(bin, &source, "src")
 }
 
 fn libcamera(bin: &gst::Bin, name: Option<&str>, size: Size) -> Result<(), ElementError> {
@@ -306,14 +296,13 @@ mod tests {
     fn sources_have_one_source_pad() {
         gst::init().unwrap();
         for spec in ["test", "test:ball", "v4l2:/dev/video99", "launch:videotestsrc ! identity"] {
-            let bin = video(&spec.parse().unwrap(), SIZE).unwrap().unwrap();
+            let bin = device(&spec.parse().unwrap(), SIZE).unwrap();
             assert_eq!(bin.src_pads().len(), 1, "{spec}");
         }
         for spec in ["test", "test:ticks", "alsa:nosuch", "launch:audiotestsrc"] {
             let bin = audio(&spec.parse().unwrap()).unwrap().unwrap();
             assert_eq!(bin.src_pads().len(), 1, "{spec}");
         }
-        assert!(video(&VideoSource::None, SIZE).unwrap().is_none());
         assert!(audio(&AudioSource::None).unwrap().is_none());
     }
 
@@ -326,7 +315,7 @@ mod tests {
             ("launch:identity", "has no open source end"),
             ("launch:nosuchelement", "nosuchelement is missing"),
         ] {
-            let error = video(&spec.parse().unwrap(), SIZE).unwrap_err().to_string();
+            let error = device(&spec.parse().unwrap(), SIZE).unwrap_err().to_string();
             assert!(error.contains(words) && !error.contains('\n'), "{error}");
         }
         let error = audio(&"test:nosuch".parse().unwrap()).unwrap_err().to_string();

@@ -10,7 +10,7 @@ use std::{
 use gst::{glib, prelude::*};
 use intercom_media::{
     encode::Encoder,
-    source,
+    feed::Feed,
     spec::{Bitrate, Codec, Size, VideoSource},
     stats::Meter,
 };
@@ -40,9 +40,9 @@ fn encode(codec: Codec, size: Size) -> (gst::Pipeline, Encoder, gst::Element) {
     intercom_media::init().unwrap();
     let encoder = Encoder::new(codec, Bitrate(2_000_000), size).unwrap();
     let pipeline = gst::Pipeline::new();
-    let source = source::video(&VideoSource::Test(Some("smpte".into())), size).unwrap().unwrap();
+    let feed = Feed::new(&VideoSource::Test(Some("smpte".into())), size).unwrap().unwrap();
     let sink = gst::ElementFactory::make("fakesink").build().unwrap();
-    let elements = [source.upcast_ref(), encoder.bin().upcast_ref(), &sink];
+    let elements = [feed.bin().upcast_ref(), encoder.bin().upcast_ref(), &sink];
     pipeline.add_many(elements).unwrap();
     gst::Element::link_many(elements).unwrap();
     (pipeline, encoder, sink)
@@ -52,8 +52,7 @@ fn encode(codec: Codec, size: Size) -> (gst::Pipeline, Encoder, gst::Element) {
 /// frame whether it is a key frame.
 fn key_frames(codec: Codec) -> (gst::Pipeline, gst::Pad, Receiver<bool>) {
     let (pipeline, encoder, sink) = encode(codec, Size { width: 320, height: 240, fps: 30 });
-    encoder.may_rest();
-    encoder.serve("webrtcbin0");
+    encoder.is_known();
     let (sender, frames) = channel();
     let pad = sink.static_pad("sink").unwrap();
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
@@ -108,11 +107,10 @@ fn follows_the_slowest(codec: Codec, size: Size) {
 
     rate(&meter, 1);
     let full = rate(&meter, 3);
-    encoder.serve("webrtcbin0");
     encoder.estimate("phone", 750_000);
     rate(&meter, 1);
     let less = rate(&meter, 3);
-    encoder.forget("phone", "webrtcbin0");
+    encoder.forget("phone");
     rate(&meter, 1);
     let again = rate(&meter, 3);
     pipeline.set_state(gst::State::Null).unwrap();

@@ -10,9 +10,10 @@ use std::{
 
 use gst::prelude::*;
 use intercom_media::{
-    feed::CAMERA_MESSAGE,
+    feed::Feed,
     source::{self, OVER_MESSAGE},
     spec::{AudioSource, Size, VideoSource},
+    trouble::{Change, Device, Trouble},
 };
 
 const SIZE: Size = Size { width: 160, height: 120, fps: 30 };
@@ -62,7 +63,7 @@ impl Running {
     fn video(spec: &str) -> Self {
         intercom_media::init().unwrap();
         let spec: VideoSource = spec.parse().unwrap();
-        Self::start(&source::video(&spec, SIZE).unwrap().unwrap())
+        Self::start(Feed::new(&spec, SIZE).unwrap().unwrap().bin())
     }
 
     fn audio(spec: &str) -> Self {
@@ -113,6 +114,21 @@ impl Running {
             }
         }
         panic!("{name} was not said");
+    }
+
+    /// The next change for the worse or the better.
+    fn change(&self) -> Option<Trouble> {
+        let bus = self.pipeline.bus().unwrap();
+        let types = [gst::MessageType::Element, gst::MessageType::Error];
+        loop {
+            let message = bus.timed_pop_filtered(PATIENCE.try_into().ok(), &types);
+            let message = message.expect("a change that does not come");
+            assert_ne!(message.type_(), gst::MessageType::Error, "{message:?}");
+            if let Some(Change { device, trouble }) = Change::read(&message) {
+                assert_eq!(device, Device::Camera);
+                return trouble;
+            }
+        }
     }
 }
 
@@ -189,7 +205,7 @@ fn what_cannot_be_played_is_an_error_in_words() {
     }
     for spec in ["file:/no/such/file", "image:/no/such/file", "file:/tmp"] {
         let spec: VideoSource = spec.parse().unwrap();
-        let error = source::video(&spec, SIZE).unwrap_err().to_string();
+        let error = Feed::new(&spec, SIZE).unwrap_err().to_string();
         assert!(error.contains("cannot be read: "), "{error}");
     }
 }
@@ -278,18 +294,190 @@ mod camera {
         assert!(watched.next(Duration::from_secs(1)).len() > 15);
         let port = camera.port.clone();
         drop(camera);
-        assert!(watched.said(CAMERA_MESSAGE).contains("there=(boolean)false"));
+        assert_eq!(watched.change(), Some(Trouble::Gone));
         watched.buffers.try_iter().for_each(drop);
+        let still = watched.next(Duration::from_secs(2));
+        assert!((8..15).contains(&still.len()), "{still:?}");
         let _camera = Camera::switch_on(&port);
+        assert_eq!(watched.change(), None);
+        watched.buffers.try_iter().for_each(drop);
         assert!(watched.next(Duration::from_secs(1)).len() > 15);
-        assert!(watched.said(CAMERA_MESSAGE).contains("there=(boolean)true"));
     }
 
     #[test]
     fn a_wrong_password_is_said_without_it() {
         let camera = Camera::switch_on("0");
         let watched = Running::video(&camera.spec("eye:wrong@"));
-        assert!(watched.said(CAMERA_MESSAGE).contains("there=(boolean)false"));
-        assert_eq!(watched.buffers.try_iter().count(), 0);
+        assert_eq!(watched.change(), Some(Trouble::Gone));
+    }
+}
+
+mod device {
+    //! A device that can be pulled out, or held by somebody else: an element of ours for `launch:`.
+
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use gst::{glib, subclass::prelude::*};
+    use intercom_media::{feed::Feed, spec::VideoSource};
+
+    use super::*;
+
+    const WORKS: u8 = 0;
+    const GONE: u8 = 1;
+    const BUSY: u8 = 2;
+    const SILENT: u8 = 3;
+
+    /// How it is with each of these, by their names: every test has one.
+    static STATES: [AtomicU8; 3] = [const { AtomicU8::new(WORKS) }; 3];
+
+    /// A live white picture.
+    #[derive(Default)]
+    struct Imp;
+
+    glib::wrapper! {
+        struct TestCamera(ObjectSubclass<Imp>)
+            @extends gst::Bin, gst::Element, gst::Object;
+    }
+
+    #[glib::object_subclass]
+    impl ObjectSubclass for Imp {
+        const NAME: &'static str = "IntercomTestCamera";
+        type Type = TestCamera;
+        type ParentType = gst::Bin;
+    }
+
+    impl ObjectImpl for Imp {
+        fn constructed(&self) {
+            self.parent_constructed();
+            let source = gst::ElementFactory::make("videotestsrc").property("is-live", true);
+            let source = source.property_from_str("pattern", "white").build().unwrap();
+            let bin = self.obj();
+            bin.add(&source).unwrap();
+            let pad = source.static_pad("src").unwrap();
+            let ghost = gst::GhostPad::builder_with_target(&pad).unwrap().name("src").build();
+            let this = bin.downgrade();
+            ghost.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                let Some(this) = this.upgrade() else { return gst::PadProbeReturn::Drop };
+                match this.imp().state() {
+                    WORKS => gst::PadProbeReturn::Ok,
+                    SILENT => gst::PadProbeReturn::Drop,
+                    _ => {
+                        gst::element_error!(this, gst::ResourceError::Read, ("pulled out"));
+                        gst::PadProbeReturn::Drop
+                    }
+                }
+            });
+            bin.add_pad(&ghost).unwrap();
+        }
+    }
+
+    impl GstObjectImpl for Imp {}
+
+    impl ElementImpl for Imp {
+        fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+            static METADATA: std::sync::LazyLock<gst::subclass::ElementMetadata> =
+                std::sync::LazyLock::new(|| {
+                    gst::subclass::ElementMetadata::new("camera", "Source", "of a test", "nobody")
+                });
+            Some(&METADATA)
+        }
+
+        fn pad_templates() -> &'static [gst::PadTemplate] {
+            static TEMPLATES: std::sync::LazyLock<Vec<gst::PadTemplate>> =
+                std::sync::LazyLock::new(|| {
+                    let caps = gst::Caps::new_empty_simple("video/x-raw");
+                    let (direction, always) = (gst::PadDirection::Src, gst::PadPresence::Always);
+                    vec![gst::PadTemplate::new("src", direction, always, &caps).unwrap()]
+                });
+            &TEMPLATES
+        }
+
+        fn change_state(
+            &self,
+            change: gst::StateChange,
+        ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+            if change == gst::StateChange::NullToReady && self.state() == BUSY {
+                gst::element_imp_error!(self, gst::ResourceError::Busy, ("it is busy"));
+                return Err(gst::StateChangeError);
+            }
+            self.parent_change_state(change)
+        }
+    }
+
+    impl BinImpl for Imp {}
+
+    impl Imp {
+        fn state(&self) -> u8 {
+            let name = self.obj().name();
+            let number = name.chars().last().and_then(|digit| digit.to_digit(10)).unwrap();
+            STATES[number as usize].load(Ordering::Relaxed)
+        }
+    }
+
+    /// One of them in use, and the feed that opens and closes it.
+    fn camera(number: usize) -> (Running, Feed) {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        ONCE.call_once(|| {
+            intercom_media::init().unwrap();
+            let (rank, class) = (gst::Rank::NONE, TestCamera::static_type());
+            gst::Element::register(None, "intercomtestcamera", rank, class).unwrap();
+        });
+        let spec = format!("launch:intercomtestcamera name=camera{number}");
+        let spec: VideoSource = spec.parse().unwrap();
+        let feed = Feed::new(&spec, SIZE).unwrap().unwrap();
+        (Running::start(feed.bin()), feed)
+    }
+
+    fn set(number: usize, state: u8) {
+        STATES[number].store(state, Ordering::Relaxed);
+    }
+
+    /// Waits until a picture goes on in its own time.
+    fn expect_picture(camera: &Running) {
+        camera.buffers.try_iter().for_each(drop);
+        assert!(camera.next(Duration::from_secs(1)).len() > 15);
+    }
+
+    #[test]
+    fn it_may_be_pulled_out_held_by_another_and_fall_silent() {
+        let (camera, _feed) = camera(0);
+        for round in
+            [&[(GONE, Trouble::Gone), (BUSY, Trouble::Busy)][..], &[(SILENT, Trouble::Gone)]]
+        {
+            expect_picture(&camera);
+            for (state, trouble) in round {
+                set(0, *state);
+                assert_eq!(camera.change(), Some(*trouble));
+                camera.buffers.try_iter().for_each(drop);
+                let still = camera.next(Duration::from_secs(1));
+                assert!((4..10).contains(&still.len()), "{still:?}");
+            }
+            set(0, WORKS);
+            assert_eq!(camera.change(), None);
+        }
+        expect_picture(&camera);
+    }
+
+    #[test]
+    fn what_is_held_by_another_from_the_start_is_a_mistake() {
+        set(1, BUSY);
+        let (camera, _feed) = camera(1);
+        assert_eq!(camera.said("nothing"), "it is busy");
+    }
+
+    #[test]
+    fn it_gives_nothing_while_it_is_closed() {
+        let (camera, feed) = camera(2);
+        for _ in 0..3 {
+            expect_picture(&camera);
+            feed.keep_open(false);
+            let closed = || camera.buffers.recv_timeout(Duration::from_secs(1)).is_err();
+            let end = Instant::now() + PATIENCE;
+            while !closed() {
+                assert!(Instant::now() < end, "it stays open");
+            }
+            feed.keep_open(true);
+        }
+        expect_picture(&camera);
     }
 }

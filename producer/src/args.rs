@@ -44,6 +44,9 @@ pub struct Args {
     /// Who encodes: shared (one encoder for all viewers) or per-viewer.
     #[arg(long, env = "INTERCOM_ENCODE", default_value = "shared")]
     pub encode: Encode,
+    /// Keep camera and microphone open while nobody watches and no call is on.
+    #[arg(long, env = "INTERCOM_ALWAYS_ON")]
+    pub always_on: bool,
     /// Whose calls are accepted: never, auto or accounts:NAME,NAME. Needs --token-file.
     #[arg(long, value_name = "WHO", env = "INTERCOM_ANSWER", default_value = "never")]
     pub answer: Answer,

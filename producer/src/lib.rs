@@ -12,11 +12,12 @@ use intercom_media::{
     call::{Ear, Greeting, Line, Manner, Phone},
     devices::{self, Kind},
     element::ElementError,
-    feed, notify, peer,
+    notify, peer,
     record::RecordError,
     run::{self, End, RunError},
     send::{Outgoing, Sender, Sources},
     spec::{AudioSource, Clip, VideoSource},
+    trouble::Change,
 };
 use intercom_settings::{Settings, log::Log};
 
@@ -51,8 +52,7 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerErro
         let (sources, status, phone) = (sources.clone(), status.clone(), phone.clone());
         move |end: &End| {
             sources.open();
-            status.miss_the_first();
-            notify::keep_alive(move || status.lives());
+            notify::keep_alive(move || status.lives(&sources));
             if let Some(Err(error)) = phone.map(|phone| phone.start(end)) {
                 end.with(Err(error));
             }
@@ -68,7 +68,11 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerErro
             phone.press();
             return true;
         }
-        sources.heard(message, end) || camera_came_or_went(message, &status)
+        if let Some(change) = Change::read(message) {
+            status.device(change);
+            return true;
+        }
+        sources.heard(message, end)
     });
     if let Some(Err(error)) = phone.map(|phone| phone.close()) {
         tracing::warn!("{error}");
@@ -108,17 +112,8 @@ fn outgoing(args: &Args) -> Outgoing<'_> {
         bitrate: args.bitrate,
         size: args.size,
         encode: args.encode,
+        always_on: args.always_on,
     }
-}
-
-fn camera_came_or_went(message: &gst::Message, status: &Status) -> bool {
-    let gst::MessageView::Element(message) = message.view() else { return false };
-    let camera = message.structure().filter(|state| state.has_name(feed::CAMERA_MESSAGE));
-    let there = camera.and_then(|state| state.get::<bool>("there").ok());
-    if let Some(there) = there {
-        status.camera(there);
-    }
-    there.is_some()
 }
 
 /// Why nothing is published.

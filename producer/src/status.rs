@@ -2,16 +2,17 @@
 //! status, readiness and watchdog.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use gst::{glib, prelude::*};
-use intercom_media::{cli, notify, send::Sender, stats::Meter};
-
-/// A camera that works shows something sooner.
-const PATIENCE: Duration = Duration::from_secs(5);
+use intercom_media::{
+    cli, notify,
+    send::{Sender, Sources},
+    stats::Meter,
+    trouble::Change,
+};
 
 /// The state that is told. Clones are the same.
 #[derive(Clone, Debug)]
@@ -27,7 +28,8 @@ struct State {
     /// Of the last registration.
     peer_id: Option<String>,
     viewers: HashSet<String>,
-    camera_is_gone: bool,
+    /// What is wrong with which device.
+    troubles: BTreeMap<&'static str, &'static str>,
     /// The meter when it was asked last.
     progress: u64,
 }
@@ -54,31 +56,21 @@ impl Status {
         status
     }
 
-    /// A network camera is back or gone.
-    pub(crate) fn camera(&self, there: bool) {
+    /// A device fails or works again.
+    pub(crate) fn device(&self, Change { device, trouble }: Change) {
         let mut state = self.lock();
-        state.camera_is_gone = !there;
+        match trouble {
+            Some(trouble) => drop(state.troubles.insert(device.word(), trouble.code())),
+            None => drop(state.troubles.remove(device.word())),
+        }
         self.tell(&state);
     }
 
-    /// Whether anything came from the source since this was asked last, or it is known why not.
-    pub(crate) fn lives(&self) -> bool {
+    /// Whether anything was sent on from the source since this was asked last, or nothing has to be.
+    pub(crate) fn lives(&self, sources: &Sources) -> bool {
         let now = self.meter.progress();
-        let mut state = self.lock();
-        let before = std::mem::replace(&mut state.progress, now);
-        now != before || state.camera_is_gone
-    }
-
-    /// Says in the log, a while after the start, if no picture has come: the sink registers with the
-    /// first.
-    pub(crate) fn miss_the_first(&self) {
-        let status = self.clone();
-        glib::timeout_add_local_once(PATIENCE, move || {
-            if status.meter.progress() == 0 && !status.lock().camera_is_gone {
-                let seconds = PATIENCE.as_secs();
-                tracing::warn!("no picture came in {seconds} s; it is on air with the first one");
-            }
-        });
+        let before = std::mem::replace(&mut self.lock().progress, now);
+        now != before || !sources.are_open()
     }
 
     /// Listed, once more or for the first time.
@@ -110,8 +102,9 @@ impl Status {
             Some(id) => format!("on air as {} (peer id {id})", self.name),
             None => "not on air yet".into(),
         };
-        let gone = if state.camera_is_gone { "; the camera is gone, trying again" } else { "" };
-        format!("{place}, viewers: {}{gone}", state.viewers.len())
+        let troubles = state.troubles.iter();
+        let troubles = troubles.map(|(device, code)| format!("; {device}: {code}, trying again"));
+        format!("{place}, viewers: {}{}", state.viewers.len(), troubles.collect::<String>())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -97,9 +97,24 @@ fn a_camera_that_stands_still_is_not_alive() {
     // A frame every four seconds: most of the time nothing comes.
     let camera = "launch:videotestsrc is-live=true ! identity sleep-time=4000000";
     let args = ["--name", "door", "--size", "160x120@30", "--audio", "none", "--video", camera];
+    let args = [&args[..], &["--always-on"]].concat();
     let _producer = manager.start("intercom-producer", &signaller, &args);
     manager.expect("READY=1");
     // A living one says it eleven or twelve times.
     let beats = manager.beats(Duration::from_secs(6));
     assert!(beats <= 4, "{beats}");
+}
+
+#[test]
+fn a_camera_that_fails_is_in_the_status_until_it_works_again() {
+    let signaller = Signaller::start();
+    let manager = Manager::new();
+    let camera = "launch:videotestsrc is-live=true ! identity error-after=60";
+    let args = ["--name", "door", "--size", "160x120@30", "--audio", "none", "--video", camera];
+    let args = [&args[..], &["--always-on"]].concat();
+    let _producer = manager.start("intercom-producer", &signaller, &args);
+    manager.expect("READY=1");
+    let status = |ends: &str| while !manager.expect("STATUS=")[0].ends_with(ends) {};
+    status("; camera: deviceGone, trying again");
+    status("viewers: 0");
 }

@@ -1,0 +1,211 @@
+//! Whether anybody looks or listens, or is about to: what devices are opened and pictures encoded for.
+//!
+//! It decides and says so; to open and to close is its owner's.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use gst::{glib, prelude::*};
+use gstintercom::Signaller;
+use gstrswebrtc::webrtcsink::BaseWebRTCSink;
+
+/// Devices stay open this long after the last viewer: who only reloads a page finds them open.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// From a request until there is a viewer, or the session has failed: more than the signaller gives it.
+const ARRIVAL: Duration = Duration::from_secs(15);
+
+/// What is needed at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Now {
+    /// Somebody looks or listens, or it is not known yet what there is to offer.
+    pub(crate) is_watched: bool,
+    /// Devices shall be open.
+    pub(crate) is_open: bool,
+}
+
+/// Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Demand(Arc<Inner>);
+
+struct Inner {
+    keeps_open: bool,
+    state: Mutex<State>,
+    act: Box<dyn Fn(Now) + Send + Sync>,
+}
+
+struct State {
+    /// By their connections.
+    viewers: HashSet<String>,
+    /// Whether the sink has seen what it must see before anybody comes.
+    is_ready: bool,
+    /// Counts decisions: a timer of an older one has nothing to say.
+    turn: u64,
+    now: Now,
+}
+
+impl Demand {
+    /// At first everything is needed. `act` hears of each change, in any thread, and must not come back
+    /// here; with `keeps_open`, devices are never to be closed.
+    pub(crate) fn new(keeps_open: bool, act: impl Fn(Now) + Send + Sync + 'static) -> Self {
+        let now = Now { is_watched: true, is_open: true };
+        let state = State { viewers: HashSet::new(), is_ready: false, turn: 0, now };
+        Self(Arc::new(Inner { keeps_open, state: Mutex::new(state), act: Box::new(act) }))
+    }
+
+    /// Follows who comes to a sink and goes.
+    pub(crate) fn follow(&self, sink: &BaseWebRTCSink, signaller: &Signaller) {
+        // The sink begins to register when it knows what it offers, whether or not it gets through.
+        for signal in ["connected", "disconnected"] {
+            let demand = self.clone();
+            signaller.connect(signal, false, move |_| {
+                demand.ready();
+                None
+            });
+        }
+        let demand = self.clone();
+        signaller.connect("session-requested", false, move |_| {
+            demand.expect();
+            None
+        });
+        for (signal, comes) in [("consumer-added", true), ("consumer-removed", false)] {
+            let demand = self.clone();
+            sink.connect(signal, false, move |values| {
+                let webrtcbin = values.get(2)?.get::<gst::Element>().ok()?;
+                demand.viewer(webrtcbin.name().as_str(), comes);
+                None
+            });
+        }
+    }
+
+    /// Whether devices shall be open now.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().now.is_open
+    }
+
+    fn ready(&self) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.is_ready, true) {
+            self.close_after(LINGER, &mut state);
+            self.tell(&mut state, None);
+        }
+    }
+
+    fn expect(&self) {
+        let mut state = self.lock();
+        self.close_after(ARRIVAL, &mut state);
+        self.tell(&mut state, Some(true));
+    }
+
+    fn viewer(&self, connection: &str, comes: bool) {
+        let mut state = self.lock();
+        let changed = match comes {
+            true => state.viewers.insert(connection.to_owned()),
+            false => state.viewers.remove(connection),
+        };
+        if changed {
+            self.close_after(LINGER, &mut state);
+            self.tell(&mut state, comes.then_some(true));
+        }
+    }
+
+    /// Has devices closed when nothing has happened until then and nobody is there.
+    fn close_after(&self, time: Duration, state: &mut State) {
+        state.turn += 1;
+        if self.0.keeps_open || !state.viewers.is_empty() {
+            return;
+        }
+        let (demand, turn) = (Arc::downgrade(&self.0), state.turn);
+        glib::timeout_add_once(time, move || {
+            let Some(demand) = demand.upgrade().map(Self) else { return };
+            let mut state = demand.lock();
+            if state.turn == turn && state.is_ready {
+                demand.tell(&mut state, Some(false));
+            }
+        });
+    }
+
+    fn tell(&self, state: &mut State, open: Option<bool>) {
+        let is_watched = !state.is_ready || !state.viewers.is_empty();
+        let now = Now { is_watched, is_open: open.unwrap_or(state.now.is_open) };
+        if std::mem::replace(&mut state.now, now) != now {
+            (self.0.act)(now);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Demand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Demand").field("now", &self.lock().now).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    /// With what is said while its main loop runs for this long.
+    fn demand(keeps_open: bool) -> (Demand, Receiver<Now>) {
+        let (sender, said) = channel();
+        let demand = Demand::new(keeps_open, move |now| {
+            let _ = sender.send(now);
+        });
+        (demand, said)
+    }
+
+    fn now(is_watched: bool, is_open: bool) -> Now {
+        Now { is_watched, is_open }
+    }
+
+    #[test]
+    fn there_is_rest_only_between_readiness_and_viewers() {
+        let (demand, said) = demand(false);
+        demand.viewer("a", true);
+        demand.viewer("a", false);
+        assert!(said.try_recv().is_err(), "before it is ready everything is needed");
+        demand.ready();
+        assert_eq!(said.try_recv(), Ok(now(false, true)));
+        demand.viewer("b", true);
+        assert_eq!(said.try_recv(), Ok(now(true, true)));
+        demand.viewer("c", true);
+        demand.viewer("b", false);
+        assert!(said.try_recv().is_err());
+        demand.viewer("c", false);
+        assert_eq!(said.try_recv(), Ok(now(false, true)));
+    }
+
+    #[test]
+    fn devices_close_a_while_after_the_last_viewer_and_open_before_the_next() {
+        let (demand, said) = demand(false);
+        let (kept, of_kept) = self::demand(true);
+        for demand in [&demand, &kept] {
+            demand.ready();
+            demand.viewer("a", true);
+            demand.viewer("a", false);
+        }
+        assert_eq!(said.try_iter().last(), Some(now(false, true)));
+        let context = glib::MainContext::default();
+        let closed = loop {
+            context.iteration(true);
+            if let Ok(closed) = said.try_recv() {
+                break closed;
+            }
+        };
+        assert_eq!(closed, now(false, false));
+        assert!(of_kept.try_iter().all(|now| now.is_open));
+        demand.expect();
+        assert_eq!(said.try_recv(), Ok(now(false, true)));
+    }
+}
