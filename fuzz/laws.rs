@@ -6,14 +6,14 @@
 
 use intercom_protocol::intercom::{FromClient, FromServer, Tagged, tag};
 use intercom_protocol::relay::Message;
-use intercom_protocol::{gst, sdp as description};
+use intercom_protocol::{gst, roomrtc as lines, sdp as description};
 
 /// A promise; it panics if the bytes break it.
 pub type Law = fn(&[u8]);
 
 /// Every parser and what it promises; `corpus/NAME` has bytes for it.
-pub const LAWS: [(&str, Law); 4] =
-    [("gst", gst), ("intercom", intercom), ("relay", relay), ("sdp", sdp)];
+pub const LAWS: [(&str, Law); 5] =
+    [("gst", gst), ("intercom", intercom), ("relay", relay), ("roomrtc", roomrtc), ("sdp", sdp)];
 
 /// The stock protocol, both directions.
 pub fn gst(bytes: &[u8]) {
@@ -44,6 +44,16 @@ pub fn intercom(bytes: &[u8]) {
 /// The messages of a page and a program.
 pub fn relay(bytes: &[u8]) {
     settles(bytes, |text| Some(Message::parse(text).ok()?.print()));
+}
+
+/// Lines, both directions; what is printed is one line.
+pub fn roomrtc(bytes: &[u8]) {
+    let one_line = |line: String| {
+        assert!(!line.contains(['\n', '\r']), "{line:?}");
+        line
+    };
+    settles(bytes, |line| Some(one_line(lines::ClientMessage::parse(line).ok()?.print())));
+    settles(bytes, |line| Some(one_line(lines::ServerMessage::parse(line).ok()?.print())));
 }
 
 /// The check of a description: what passes is bounded, has media and nothing that a reader in C would

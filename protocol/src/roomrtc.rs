@@ -282,7 +282,8 @@ impl<'a> ServerMessage<'a> {
             LOGOUT_SUCCESS => fields(LOGOUT_SUCCESS).map(|_| Self::LogoutSuccess)?,
             USER_LIST => {
                 let users = fields(USER_LIST)?.all.into_iter();
-                let users = users.map(|(name, status)| Ok((name.into(), Status::parse(status)?)));
+                let users =
+                    users.map(|(name, status)| Ok((unescape(name), Status::parse(status)?)));
                 Self::UserList(users.collect::<Result<_, _>>()?)
             }
             USER_STATUS_CHANGED => {
