@@ -145,7 +145,7 @@ fn nobody_answers_for_half_a_minute() {
 fn a_call_in_which_nothing_ever_comes_is_given_up() {
     let signaller = house(&[("door", "device"), ("ann", "user")]);
     let mut door = End::device(&signaller, "door", FRONT, &["--answer", "auto"]);
-    let mut ann = Handset::of(&signaller, "ann");
+    let ann = Handset::of(&signaller, "ann");
     ann.client.call("door".into(), Media { audio: true, video: false });
     door.program.expect("in call with ann");
     let begun = Instant::now();
