@@ -122,6 +122,10 @@ fn hear(text: &str, peer: Option<&str>, picture: &mut Option<Picture>) -> Result
             *picture = Some(Picture::start()?);
             return Ok(Some(typed("ack", json!({"role": "client"})).to_string()));
         }
+        (Some("error"), ..) => {
+            eprintln!("the server says: {}", message["details"].as_str().unwrap_or(text));
+            *picture = None; // the next page may come
+        }
         (Some("offer"), ..) => bail!("the other end offers, and so does this program"),
         (Some("answer"), Some(sdp), _, Some(picture)) => picture.answer(sdp)?,
         (_, _, Some(candidate), Some(picture)) => {
