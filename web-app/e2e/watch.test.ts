@@ -11,6 +11,7 @@ import {
   sound,
   watched,
 } from "./harness.ts";
+import { program } from "./program.ts";
 
 test("a picture of 1280×720 and sound arrive, and nobody else is asked for anything", async () => {
   await using house = await House.open();
@@ -69,4 +70,18 @@ test("a producer that leaves is said to be gone, and watched again when it retur
   await house.producer("door");
   await frames(page, 10);
   await page.getByText("Live", { exact: true }).waitFor();
+});
+
+test("a program whose person takes a while is waited for, and said to be late", async () => {
+  await using house = await House.open();
+  const browser = await house.browser(PERMIT);
+  const offerNow = await program(house, browser, "kiosk");
+  const { page } = await openPage(browser, house.url);
+  await page.locator(offered("kiosk")).click();
+  await page.getByText("Connecting to kiosk…").waitFor();
+  await page.getByText("kiosk has not answered yet").first().waitFor();
+  await offerNow();
+  await frames(page, 10);
+  await page.getByText("Live", { exact: true }).waitFor();
+  expect(await connections(page)).toHaveLength(1);
 });

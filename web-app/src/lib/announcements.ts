@@ -2,6 +2,7 @@
 
 import type { Translate } from "../i18n/index.ts";
 import { announcements } from "../i18n/phrases/announcements.ts";
+import { watching } from "../i18n/phrases/watching.ts";
 import { peerName, type Listed } from "./messages.ts";
 import type { SessionState } from "./session.ts";
 import type { ShareState, State, Watched } from "./state.ts";
@@ -47,6 +48,9 @@ function announceWatches(
 function announceWatch(t: Translate, before: Watched | undefined, after: Watched): string | null {
   const { name } = after.target;
   const { phase } = after.status;
+  if (phase === "connecting" && after.status.late) {
+    return before?.status === after.status ? null : t(watching.late, { name });
+  }
   if (before?.status.phase === phase) return null;
   switch (phase) {
     case "connecting":

@@ -24,7 +24,8 @@ export interface ReceptionEvents {
 /** When what is shown counts as unstable, and when a new session is asked for. */
 export const UNSTABLE_AFTER_MS = 2_000;
 export const REPLACE_AFTER_MS = 5_000;
-const NEGOTIATION_DEADLINE_MS = 12_000;
+/** What a program needs for an offer, and then both ends for picture and sound. */
+export const NEGOTIATION_DEADLINE_MS = 12_000;
 const FAST_POLL_MS = 200;
 const POLL_MS = 1_000;
 
@@ -32,6 +33,7 @@ export class Reception implements SessionEnd {
   readonly #signalling: Signalling;
   readonly #events: ReceptionEvents;
   readonly #session: ConsumerSession;
+  readonly #offerWithin: number;
   #connection: RTCPeerConnection | null = null;
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setTimeout> | undefined;
@@ -40,9 +42,16 @@ export class Reception implements SessionEnd {
   #lastProgress = 0;
   #isLive = false;
 
-  constructor(signalling: Signalling, peerId: string, events: ReceptionEvents) {
+  /** `offerWithin`, ms, is longer where a person may have to do something before there is an offer. */
+  constructor(
+    signalling: Signalling,
+    peerId: string,
+    events: ReceptionEvents,
+    offerWithin: number = NEGOTIATION_DEADLINE_MS,
+  ) {
     this.#signalling = signalling;
     this.#events = events;
+    this.#offerWithin = offerWithin;
     this.#session = new ConsumerSession(peerId, signalling);
     this.#session.addEventListener("rtcPeerConnectionChanged", () => this.#connectionMade());
     this.#session.addEventListener("error", (event) => {
@@ -57,7 +66,7 @@ export class Reception implements SessionEnd {
   }
 
   start(): void {
-    this.#deadline = setTimeout(() => this.#fail(this.#lateness()), NEGOTIATION_DEADLINE_MS);
+    this.#deadline = setTimeout(() => this.#fail({ kind: "noAnswer" }), this.#offerWithin);
     this.#signalling.expectSession(this.#session.peerId, this);
     this.#session.connect();
   }
@@ -93,6 +102,8 @@ export class Reception implements SessionEnd {
     const connection = this.#session.rtcPeerConnection;
     if (!connection || connection === this.#connection) return;
     this.#connection = connection;
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#fail(this.#lateness()), NEGOTIATION_DEADLINE_MS);
     // Sound and picture come as streams of their own; a video element plays one.
     const stream = new MediaStream();
     connection.addEventListener("track", ({ track }) => {

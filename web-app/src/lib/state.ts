@@ -216,7 +216,7 @@ function reduceWatch(state: State, event: WatchEvent): State {
   }
 }
 
-const connecting: WatchStatus = { phase: "connecting" };
+const connecting: WatchStatus = { phase: "connecting", late: false };
 
 /** There are pictures, or soon will be. */
 function isOn({ phase }: CallState): boolean {

@@ -4,7 +4,13 @@
 
 import { peerName, type Listed } from "./messages.ts";
 import type { Problem } from "./problem.ts";
-import { Reception, UNSTABLE_AFTER_MS, REPLACE_AFTER_MS } from "./reception.ts";
+import {
+  NEGOTIATION_DEADLINE_MS,
+  Reception,
+  type ReceptionEvents,
+  REPLACE_AFTER_MS,
+  UNSTABLE_AFTER_MS,
+} from "./reception.ts";
 import type { Signalling } from "./signalling.ts";
 import type { MediaStats } from "./stats.ts";
 
@@ -14,7 +20,8 @@ export interface Target {
 }
 
 export type WatchStatus =
-  | { readonly phase: "connecting" }
+  /** `late`: a program would have offered something by now; perhaps a person has to start it. */
+  | { readonly phase: "connecting"; readonly late: boolean }
   | { readonly phase: "live"; readonly unstable: boolean; readonly stats: MediaStats }
   /** Comes back by itself. */
   | { readonly phase: "interrupted"; readonly problem: Problem }
@@ -26,6 +33,8 @@ export interface WatchEvents {
   streamChanged(stream: MediaStream | null): void;
 }
 
+/** Some programs ask a person, who may take this long. */
+const OFFER_WITHIN_MS = 60_000;
 const MAX_ATTEMPTS = 4;
 const FIRST_RETRY_MS = 500;
 /** The next attempt would not end better. */
@@ -35,14 +44,17 @@ const FINAL: readonly Problem["kind"][] = [
   "requestRefused",
 ];
 
+const CONNECTING: WatchStatus = { phase: "connecting", late: false };
+
 export class Watch {
   readonly #signalling: Signalling;
   readonly #events: WatchEvents;
   #target: Target;
-  #status: WatchStatus = { phase: "connecting" };
+  #status: WatchStatus = CONNECTING;
   #attempt: Reception | null = null;
   #attempts = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #lateness: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
   constructor(signalling: Signalling, target: Target, events: WatchEvents) {
@@ -53,7 +65,7 @@ export class Watch {
 
   start(): void {
     this.#attempts = 0;
-    this.#become({ phase: "connecting" });
+    this.#become(CONNECTING);
     this.#tryNow();
   }
 
@@ -90,13 +102,27 @@ export class Watch {
     this.#discard();
     if (this.#stopped || !this.#signalling.registered) return;
     this.#attempts += 1;
-    this.#attempt = new Reception(this.#signalling, this.#target.peerId, {
-      streamChanged: (stream) => this.#events.streamChanged(stream),
+    const events: ReceptionEvents = {
+      streamChanged: (stream) => {
+        if (this.#isLate) this.#become(CONNECTING);
+        this.#events.streamChanged(stream);
+      },
       measured: (stats, silence) => this.#measured(stats, silence),
       incompatible: () => this.#failed({ kind: "codecIncompatible" }),
       failed: (problem) => this.#failed(problem),
-    });
+    };
+    // What has sent before needs nobody.
+    const isFirst = this.#status.phase === "connecting";
+    const offerWithin = isFirst ? OFFER_WITHIN_MS : NEGOTIATION_DEADLINE_MS;
+    this.#attempt = new Reception(this.#signalling, this.#target.peerId, events, offerWithin);
+    if (isFirst) this.#lateness = setTimeout(() => this.#late(), NEGOTIATION_DEADLINE_MS);
     this.#attempt.start();
+  }
+
+  #late(): void {
+    if (this.#attempt && !this.#attempt.isAnswered) {
+      this.#become({ phase: "connecting", late: true });
+    }
   }
 
   #measured(stats: MediaStats, silence: number): void {
@@ -119,7 +145,7 @@ export class Watch {
     const present = this.#signalling.producers.some(({ id }) => id === this.#target.peerId);
     if (!present) {
       this.#producerLeft();
-    } else if (isFinal(problem) || this.#attempts >= MAX_ATTEMPTS) {
+    } else if (isFinal(problem) || this.#isInVain(problem) || this.#attempts >= MAX_ATTEMPTS) {
       this.#become({ phase: "failed", problem });
     } else {
       this.#become(this.#interruption(problem));
@@ -136,11 +162,21 @@ export class Watch {
   /** What was never there cannot be interrupted. */
   #interruption(problem: Problem): WatchStatus {
     const neverLive = this.#status.phase === "connecting";
-    return neverLive ? { phase: "connecting" } : { phase: "interrupted", problem };
+    return neverLive ? CONNECTING : { phase: "interrupted", problem };
+  }
+
+  /** It was waited for as long as for a person. */
+  #isInVain({ kind }: Problem): boolean {
+    return kind === "noAnswer" && this.#isLate;
+  }
+
+  get #isLate(): boolean {
+    return this.#status.phase === "connecting" && this.#status.late;
   }
 
   #discard(): void {
     clearTimeout(this.#retry);
+    clearTimeout(this.#lateness);
     this.#attempt?.close();
     this.#attempt = null;
   }

@@ -29,6 +29,11 @@ export const watching = phrases({
     es: "Conectando con {name}…",
     pt: "Conectando a {name}…",
   },
+  late: {
+    en: "{name} has not answered yet. Perhaps somebody has to start it there.",
+    es: "{name} todavía no respondió. Quizá alguien tenga que iniciarlo allí.",
+    pt: "{name} ainda não respondeu. Talvez alguém precise iniciar por lá.",
+  },
   offAir: {
     en: "{name} is off the air",
     es: "{name} no está en el aire",
