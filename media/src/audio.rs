@@ -118,8 +118,12 @@ impl Sound {
     }
 
     /// Whether an error message comes from the microphone. If so, it is taken out and silence
-    /// goes on; [`look_after`] brings it back.
+    /// goes on; [`look_after`] brings it back. It may have more to say when it is out already.
     pub fn took(&mut self, error: &gst::message::Error) -> bool {
+        let pipeline = self.pipeline.upcast_ref::<gst::Object>();
+        if error.src().is_some_and(|it| it != pipeline && !it.has_as_ancestor(pipeline)) {
+            return true;
+        }
         let is_of = |input: &Option<Input>| input.as_ref().is_some_and(|input| input.sent(error));
         if is_of(&self.greeting) {
             let reason = Failure::of(&error.error()).reason;

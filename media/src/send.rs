@@ -201,7 +201,10 @@ impl Sources {
             return true;
         }
         let from_sound = self.sound.as_ref().is_some_and(|it| it.borrow_mut().is_over(message));
-        if !from_sound || self.camera.is_none() {
+        let picture = self.camera.as_ref().map(|camera| camera.bin().upcast_ref::<gst::Object>());
+        let from_picture = picture.is_some() && message.src() == picture;
+        // What has failed and was taken out says that it is over, too.
+        if from_picture || (from_sound && picture.is_none()) {
             end.with(Ok(()));
         }
         true

@@ -1,0 +1,136 @@
+//! Camera and microphone of a device: open when somebody is there, and replaced while they fail.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use intercom_tests::{PATIENCE, Program, Signaller};
+use tempfile::TempDir;
+
+/// A frame of what is seen, a byte a pixel.
+const FRAME: usize = 16 * 16;
+
+/// A white picture that fails after three seconds, each time.
+const FAILING: &str = "launch:videotestsrc is-live=true pattern=white ! identity error-after=90";
+
+#[test]
+fn devices_are_open_while_somebody_is_there() {
+    let signaller = Signaller::start();
+    let dir = TempDir::new().unwrap();
+    let (picture, sound) = (dir.path().join("a.avi"), dir.path().join("a.wav"));
+    launch(&format!(
+        "videotestsrc num-buffers=30 ! jpegenc ! avimux ! filesink location={}",
+        picture.display()
+    ));
+    launch(&format!(
+        "audiotestsrc num-buffers=100 ! wavenc ! filesink location={}",
+        sound.display()
+    ));
+    let spec = |path: &Path| format!("file:{}?loop", path.display());
+    let media = ["--video", &spec(&picture), "--audio", &spec(&sound), "--size", "320x240@30"];
+    let (mut door, id) = signaller.producer("door", &media);
+    let await_open = |door: &Program, open: bool| {
+        for path in [&picture, &sound] {
+            await_that(&format!("{path:?} being open: {open}"), || has_open(door, path) == open);
+        }
+    };
+    for _ in 0..2 {
+        door.expect("nobody is there, camera and microphone are closed");
+        await_open(&door, false);
+        signaller.lobby().await_producer("door");
+        let mut viewer = watch(&signaller, &id, &dir.path().join("seen"));
+        door.expect("somebody comes, camera and microphone are opened");
+        await_open(&door, true);
+        let seen = dir.path().join("seen");
+        await_that("a picture", || fs::metadata(&seen).is_ok_and(|seen| seen.len() > 0));
+        assert!(viewer.terminate().success());
+    }
+}
+
+#[test]
+fn a_camera_that_fails_is_replaced_until_it_works_again() {
+    let signaller = Signaller::start();
+    let dir = TempDir::new().unwrap();
+    let media = ["--video", FAILING, "--audio", "test", "--size", "320x240@30"];
+    let (mut door, id) = signaller.producer("door", &media);
+    let seen = dir.path().join("seen");
+    let mut viewer = watch(&signaller, &id, &seen);
+    await_that("a camera that comes back", || changes(&seen) >= 3);
+    door.expect("the source of the picture does not work (");
+    door.expect("the source of the picture works again");
+    assert!(viewer.terminate().success());
+    let said = viewer.output();
+    assert_eq!(said.matches("watching door").count(), 1, "{said}");
+}
+
+#[test]
+fn a_microphone_that_fails_does_not_touch_the_picture() {
+    let signaller = Signaller::start();
+    let dir = TempDir::new().unwrap();
+    let media = [
+        "--video",
+        "test:white",
+        "--audio",
+        "launch:audiotestsrc is-live=true ! identity error-after=100",
+        "--size",
+        "320x240@30",
+    ];
+    let (mut door, id) = signaller.producer("door", &media);
+    let seen = dir.path().join("seen");
+    let mut viewer = watch(&signaller, &id, &seen);
+    for _ in 0..2 {
+        door.expect("the source of sound does not work (");
+        door.expect("the source of sound works again");
+    }
+    let before = brightness(&seen).len();
+    await_that("more of the picture", || brightness(&seen).len() > before + 30);
+    assert_eq!(changes(&seen), 0);
+    assert!(viewer.terminate().success());
+}
+
+/// Watches, and writes the picture into a file, small and grey.
+fn watch(signaller: &Signaller, id: &str, seen: &Path) -> Program {
+    let _ = fs::remove_file(seen);
+    let form = "videoconvert ! videoscale ! video/x-raw,format=GRAY8,width=16,height=16";
+    let screen =
+        format!("launch:{form} ! filesink buffer-mode=unbuffered location={}", seen.display());
+    signaller.consumer(&["--peer-id", id, "--audio-out", "none", "--video-out", &screen])
+}
+
+/// Of each frame, 0 to 255.
+fn brightness(seen: &Path) -> Vec<usize> {
+    let pixels = fs::read(seen).unwrap_or_default();
+    let mean = |frame: &[u8]| frame.iter().map(|pixel| usize::from(*pixel)).sum::<usize>() / FRAME;
+    pixels.chunks_exact(FRAME).map(mean).collect()
+}
+
+/// How often a white picture became a dark one, or came back.
+fn changes(seen: &Path) -> usize {
+    let frames: Vec<_> = brightness(seen).into_iter().map(|mean| mean > 160).collect();
+    frames.windows(2).filter(|pair| pair[0] != pair[1]).count()
+}
+
+fn has_open(program: &Program, path: &Path) -> bool {
+    let files = fs::read_dir(format!("/proc/{}/fd", program.id())).unwrap();
+    let mut files = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    files.any(|file| file == path)
+}
+
+fn await_that(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "no {what}");
+        sleep(Duration::from_millis(50));
+    }
+}
+
+fn launch(line: &str) {
+    let made = Command::new("gst-launch-1.0").arg("-q").args(line.split_whitespace()).status();
+    assert!(made.unwrap().success());
+}
