@@ -8,3 +8,4 @@ pub mod intercom;
 pub mod relay;
 pub mod roomrtc;
 pub mod sdp;
+pub mod simple;

@@ -42,7 +42,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the web app and the signalling of peers until stopped.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Keep accounts.
     #[command(flatten)]
     Manage(accounts::Command),
@@ -391,7 +391,7 @@ mod tests {
         let args = ["intercom-signaller", "serve", "--data-dir", "d"].iter().chain(args);
         let cli = Cli::try_parse_from(args).map_err(|error| error.to_string())?;
         let Command::Serve(serve) = cli.command else { panic!("not serve") };
-        Config::try_from(serve).map_err(|error| error.to_string())
+        Config::try_from(*serve).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tracing::{info, trace};
 
-use crate::dialect::{Dialect, Over, Said};
+use crate::dialect::{Dialect, Over, Said, simple};
 use crate::gate::{Admitted, Caller, Visitor};
 use crate::hub_task::{HubGone, HubHandle, Membership, Socket};
 use crate::link::Way;
@@ -199,8 +199,14 @@ where
             let membership = hub.connect(identity, None, way).await.map_err(|HubGone| End::Lost)?;
             Desk::new(membership, Dialect::relay(&name), 0)
         }
-        // Until its dialect is there.
-        Entrance::Simple(..) | Entrance::RoomRtc(_) => return Err(End::NotAdmitted),
+        Entrance::Simple(identity, way) => {
+            let text = timeout(HELLO, next_text(stream)).await.map_err(|_| End::NoHello)??;
+            let uid = simple::hello(&text).map_err(End::Over)?;
+            let identity = Identity { peer: Some(uid.into()), verbatim: true, ..identity };
+            let membership = hub.connect(identity, None, way).await.map_err(|HubGone| End::Lost)?;
+            Desk::new(membership, Dialect::simple(uid), 0)
+        }
+        Entrance::RoomRtc(_) => return Err(End::NotAdmitted),
     };
     Ok(Box::new(desk))
 }
@@ -270,6 +276,10 @@ where
     } else {
         hub.left(socket).await;
     }
+    let end = match end {
+        End::Told(reason) => dialect.parting(reason).map_or(end, End::Over),
+        end => end,
+    };
     info!(conn = socket.conn.0, why = end.words(), "peer disconnected");
     if let End::Told(reason) = end
         && let Some(words) = dialect.farewell(reason)

@@ -63,7 +63,7 @@ pub fn accept(cli: Cli) -> Result<Task, String> {
 fn configure(cli: Cli) -> Result<(Config, LogArgs), String> {
     let Command::Serve(serve) = cli.command else { return Err("this is not serve".into()) };
     let log = serve.log.clone();
-    Config::try_from(serve).map(|config| (config, log)).map_err(|error| error.to_string())
+    Config::try_from(*serve).map(|config| (config, log)).map_err(|error| error.to_string())
 }
 
 /// Serves until SIGTERM, SIGINT, or the end of its terminal.

@@ -7,6 +7,7 @@ mod gst;
 mod intercom;
 mod relay;
 pub(crate) mod roomrtc;
+pub(crate) mod simple;
 
 use signaller_core::{CloseReason, Notice, Request, Text};
 
@@ -25,6 +26,8 @@ pub(crate) enum Dialect {
     RoomRtc(roomrtc::RoomRtc),
     /// One program and one page.
     Relay(relay::Relay),
+    /// HELLO, SESSION and ROOM.
+    Simple(simple::Simple),
 }
 
 /// Why a dialect wants its connection closed: a code of RFC 6455, 7.4, and words for a person.
@@ -64,6 +67,11 @@ impl Dialect {
         Self::Relay(relay::Relay::new(name))
     }
 
+    /// The one of HELLO, for somebody who has said it.
+    pub(crate) fn simple(uid: &str) -> Self {
+        Self::Simple(simple::Simple::new(uid))
+    }
+
     /// roomrtc, for somebody who is known already.
     pub(crate) fn roomrtc() -> Self {
         Self::RoomRtc(roomrtc::RoomRtc::default())
@@ -84,7 +92,15 @@ impl Dialect {
         match self {
             Self::Intercom(_) if reason == CloseReason::LoggedOut => Some(intercom::logged_out()),
             Self::RoomRtc(_) => roomrtc::farewell(reason),
-            Self::Gst(_) | Self::Intercom(_) | Self::Relay(_) => None,
+            Self::Gst(_) | Self::Intercom(_) | Self::Relay(_) | Self::Simple(_) => None,
+        }
+    }
+
+    /// The protocol's own Close frame for a reason of the hub, if it has one.
+    pub(crate) fn parting(&self, reason: CloseReason) -> Option<Over> {
+        match (self, reason) {
+            (Self::Simple(_), CloseReason::PeerIdTaken) => Some(simple::BAD_UID),
+            _ => None,
         }
     }
 
@@ -94,6 +110,7 @@ impl Dialect {
             Self::Gst(gst) => Said::Request { request: gst.read(text), tag: None },
             Self::Intercom(intercom) => intercom.read(text),
             Self::RoomRtc(roomrtc) => roomrtc.read(text),
+            Self::Simple(simple) => Said::Request { request: Some(simple.read(text)), tag: None },
             Self::Relay(relay) => {
                 relay.read(text);
                 Said::Request { request: None, tag: None }
@@ -103,13 +120,14 @@ impl Dialect {
 
     /// Whether it has something to ask of its own accord.
     pub(crate) fn asks(&self) -> bool {
-        matches!(self, Self::Relay(_))
+        matches!(self, Self::Relay(_) | Self::Simple(_))
     }
 
     /// What it asks of the hub of its own accord, in this order, since something was read or printed.
     pub(crate) fn ask(&self) -> Option<Request> {
         match self {
             Self::Relay(relay) => relay.ask(),
+            Self::Simple(simple) => simple.ask(),
             Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) => None,
         }
     }
@@ -118,7 +136,7 @@ impl Dialect {
     pub(crate) fn over(&self) -> Option<Over> {
         match self {
             Self::Relay(relay) => relay.over(),
-            Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) => None,
+            Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) | Self::Simple(_) => None,
         }
     }
 
@@ -129,6 +147,7 @@ impl Dialect {
             Self::Intercom(intercom) => intercom.print(notice, tag),
             Self::RoomRtc(roomrtc) => roomrtc.print(notice, tag),
             Self::Relay(relay) => relay.print(notice),
+            Self::Simple(simple) => simple.print(notice),
         }
     }
 
@@ -136,7 +155,7 @@ impl Dialect {
     pub(crate) fn more(&self) -> Option<String> {
         match self {
             Self::Relay(relay) => relay.more(),
-            Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) => None,
+            Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) | Self::Simple(_) => None,
         }
     }
 }
