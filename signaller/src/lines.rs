@@ -78,12 +78,11 @@ impl Decoder for Lines {
 
     /// Half a line at the end is none: nobody knows what the other half would have said.
     fn decode_eof(&mut self, bytes: &mut BytesMut) -> Result<Option<Message>, Error> {
-        self.decode(bytes).map(|line| {
-            if line.is_none() {
-                bytes.clear();
-            }
-            line
-        })
+        let line = self.decode(bytes)?;
+        if line.is_none() {
+            bytes.clear();
+        }
+        Ok(line)
     }
 }
 

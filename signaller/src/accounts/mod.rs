@@ -124,7 +124,7 @@ fn data_dir(place: &Place) -> Result<PathBuf, CommandError> {
     let flags = place.config().into_iter().flat_map(|file| ["--config".into(), file.into()]);
     let cli: Cli = PROGRAM.settings(flags)?;
     match cli.command {
-        config::Command::Serve(serve) => Ok(Config::try_from(serve)?.data_dir),
+        config::Command::Serve(serve) => Ok(Config::try_from(*serve)?.data_dir),
         config::Command::Manage(_) => Err(CommandError::Failed("no settings of serve".into())),
     }
 }
@@ -179,18 +179,21 @@ async fn account(store: &Store, command: AccountCommand) -> Result<(), CommandEr
     explain(store, done).await
 }
 
-/// What a list of users says; one line of stderr for each line that is not plain.
+/// What a list of users says. Of many lines that are not plain, each is a line of stderr.
 fn users_in(file: &Path) -> Result<Vec<(AccountName, SecretString)>, CommandError> {
     let shown = file.display();
     let text = users::text(file)
         .map_err(|error| CommandError::Refused(format!("cannot read {shown}: {error}")))?;
     users::read(&text).map_err(|faults| {
+        if let [(line, fault)] = &faults[..] {
+            return CommandError::Refused(format!("{shown}:{line}: {fault}; nobody was added"));
+        }
         for (line, fault) in &faults {
             eprintln!("{shown}:{line}: {fault}");
         }
+        let count = faults.len();
         CommandError::Refused(format!(
-            "nobody was added; mend {shown} first, {} of its lines",
-            faults.len()
+            "nobody was added; mend these {count} lines of {shown} first"
         ))
     })
 }
@@ -200,7 +203,7 @@ async fn import(store: &Store, file: &Path) -> Result<(), CommandError> {
     let users = users_in(file)?;
     let all: Vec<_> = users.iter().map(|(name, _)| name.clone()).collect();
     let hashed = |count: usize| {
-        if count % PROGRESS == 0 {
+        if count.is_multiple_of(PROGRESS) {
             eprintln!("{count} passwords hashed");
         }
     };

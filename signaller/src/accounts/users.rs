@@ -32,7 +32,7 @@ pub(super) enum Fault {
     Space,
     /// The same.
     #[error(
-        "what is between name and password comes again: is there a third field? Set this password with `account add`"
+        "there is a third field, or the password has in it what stands before it: add this user by hand"
     )]
     Three,
     /// The name.

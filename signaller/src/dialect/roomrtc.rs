@@ -304,8 +304,8 @@ mod tests {
         CallId::parse(CALL).unwrap()
     }
 
-    fn hears(dialect: &RoomRtc, notice: Notice, tag: Option<&str>) -> Option<String> {
-        dialect.print(&notice, tag.map(Text::from).as_ref())
+    fn hears(dialect: &RoomRtc, notice: &Notice, tag: Option<&str>) -> Option<String> {
+        dialect.print(notice, tag.map(Text::from).as_ref())
     }
 
     fn ended(reason: EndReason) -> Notice {
@@ -329,15 +329,15 @@ mod tests {
             (false, EndReason::NoAnswer, "CALL_ENDED|from:bob"),
         ] {
             let dialect = ringing(is_outgoing);
-            let heard = hears(&dialect, ended(reason), None);
+            let heard = hears(&dialect, &ended(reason), None);
             assert_eq!(heard.as_deref(), Some(words), "{is_outgoing} {reason:?}");
-            assert_eq!(hears(&dialect, ended(reason), None), None, "it is over");
+            assert_eq!(hears(&dialect, &ended(reason), None), None, "it is over");
         }
         for line in ["CALL_END|to:bob", "CALL_REJECT|to:bob", "CALL_ANSWER|to:bob|accept:false"] {
             let dialect = ringing(false);
             dialect.read(line);
-            assert_eq!(hears(&dialect, ended(EndReason::Rejected), None), None, "{line}");
-            assert_eq!(hears(&dialect, Notice::Done, Some(END)), None);
+            assert_eq!(hears(&dialect, &ended(EndReason::Rejected), None), None, "{line}");
+            assert_eq!(hears(&dialect, &Notice::Done, Some(END)), None);
         }
     }
 
@@ -345,16 +345,16 @@ mod tests {
     fn of_two_hang_ups_that_cross_neither_is_a_mistake() {
         let dialect = ringing(true);
         dialect.read("CALL_END|to:bob");
-        assert_eq!(hears(&dialect, ended(EndReason::Hangup), None), None);
+        assert_eq!(hears(&dialect, &ended(EndReason::Hangup), None), None);
         let refused = || Notice::Refused(Refusal::NoSuchCall);
-        assert_eq!(hears(&dialect, refused(), Some(END)), None);
-        assert_eq!(hears(&dialect, refused(), Some(CANDIDATE)), None, "as late as that");
+        assert_eq!(hears(&dialect, &refused(), Some(END)), None);
+        assert_eq!(hears(&dialect, &refused(), Some(CANDIDATE)), None, "as late as that");
         // But with nobody to hang up on it is one, and the call with somebody else goes on.
         let dialect = ringing(true);
         dialect.read("CALL_END|to:eve");
-        let heard = hears(&dialect, refused(), Some(END));
+        let heard = hears(&dialect, &refused(), Some(END));
         assert_eq!(heard.as_deref(), Some("ERROR|error:there is no such call"));
-        let heard = hears(&dialect, ended(EndReason::Hangup), None);
+        let heard = hears(&dialect, &ended(EndReason::Hangup), None);
         assert_eq!(heard.as_deref(), Some("CALL_ENDED|from:bob"));
     }
 
@@ -362,7 +362,7 @@ mod tests {
     fn what_does_not_fit_is_said_in_words_and_ended() {
         for (is_outgoing, first) in [(true, "CALL_ERROR|error:"), (false, "ERROR|error:")] {
             let dialect = ringing(is_outgoing);
-            let heard = hears(&dialect, ended(EndReason::Incompatible), None).unwrap();
+            let heard = hears(&dialect, &ended(EndReason::Incompatible), None).unwrap();
             let (words, end) = heard.split_once('\n').unwrap();
             assert!(words.starts_with(first), "{words}");
             assert_eq!(end, "CALL_ENDED|from:bob");
@@ -384,7 +384,7 @@ mod tests {
             (AccountStatus::Busy, true, "BUSY"),
             (AccountStatus::Disconnected, false, "DISCONNECTED"),
         ] {
-            let heard = hears(&RoomRtc::default(), Notice::Presence(seen(status, callable)), None);
+            let heard = hears(&RoomRtc::default(), &Notice::Presence(seen(status, callable)), None);
             assert_eq!(heard.unwrap(), format!("USER_STATUS_CHANGED|username:bob|status:{word}"));
         }
     }
