@@ -6,14 +6,20 @@
 
 use intercom_protocol::intercom::{FromClient, FromServer, Tagged, tag};
 use intercom_protocol::relay::Message;
-use intercom_protocol::{gst, roomrtc as lines, sdp as description};
+use intercom_protocol::{gst, roomrtc as lines, sdp as description, simple as words};
 
 /// A promise; it panics if the bytes break it.
 pub type Law = fn(&[u8]);
 
 /// Every parser and what it promises; `corpus/NAME` has bytes for it.
-pub const LAWS: [(&str, Law); 5] =
-    [("gst", gst), ("intercom", intercom), ("relay", relay), ("roomrtc", roomrtc), ("sdp", sdp)];
+pub const LAWS: [(&str, Law); 6] = [
+    ("gst", gst),
+    ("intercom", intercom),
+    ("relay", relay),
+    ("roomrtc", roomrtc),
+    ("sdp", sdp),
+    ("simple", simple),
+];
 
 /// The stock protocol, both directions.
 pub fn gst(bytes: &[u8]) {
@@ -54,6 +60,20 @@ pub fn roomrtc(bytes: &[u8]) {
     };
     settles(bytes, |line| Some(one_line(lines::ClientMessage::parse(line).ok()?.print())));
     settles(bytes, |line| Some(one_line(lines::ServerMessage::parse(line).ok()?.print())));
+}
+
+/// The words of GStreamer's example clients, both directions, and what is said in a session.
+pub fn simple(bytes: &[u8]) {
+    settles(bytes, |text| Some(words::ClientMessage::parse(text).print()));
+    settles(bytes, |text| Some(words::ServerMessage::parse(text).print()));
+    settles(bytes, |text| {
+        Some(match words::Speech::parse(text) {
+            words::Speech::Sdp(sdp) => words::print_sdp(sdp.raw),
+            words::Speech::Ice(ice) => words::print_ice(ice.raw),
+            words::Speech::OfferRequest => words::OFFER_REQUEST.to_owned(),
+            words::Speech::Other => return None,
+        })
+    });
 }
 
 /// The check of a description: what passes is bounded, has media and nothing that a reader in C would
