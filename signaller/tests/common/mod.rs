@@ -81,7 +81,16 @@ impl Stranger {
         socket.get_ref().1.peer_certificates().unwrap()[0].clone()
     }
 
+    /// Another port of it.
+    pub async fn tls_at(&self, address: SocketAddr) -> Box<dyn Socket> {
+        Box::new(self.handshake_at(address).await)
+    }
+
     async fn handshake(&self) -> TlsStream<TcpStream> {
+        self.handshake_at(self.main()).await
+    }
+
+    async fn handshake_at(&self, address: SocketAddr) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         let ca = self.data.path().join("pki/ca.pem");
         for root in CertificateDer::pem_file_iter(ca).unwrap() {
@@ -94,7 +103,7 @@ impl Stranger {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
-        let socket = TcpStream::connect(self.main()).await.unwrap();
+        let socket = TcpStream::connect(address).await.unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
     }
 
