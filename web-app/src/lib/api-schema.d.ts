@@ -608,10 +608,10 @@ export interface components {
                 /** @enum {unknown} */
                 transport: "tls" | "plain" | null;
                 /**
-                 * @description The stock protocol, or the extended one.
+                 * @description The stock protocol, the extended one, or one of those of other clients.
                  * @enum {unknown}
                  */
-                protocol: "gst" | "intercom.v1" | null;
+                protocol: "gst" | "intercom.v1" | "simple" | "relay" | "roomrtc" | null;
             }[];
             sessions: {
                 sessionId: string;
