@@ -132,6 +132,14 @@ export class House {
     this.port = Number(port);
   }
 
+  /** The port of an old protocol, once its flag was given. */
+  async portOf(scheme: string): Promise<number> {
+    if (!this.#signaller) throw new Error("there is no signaller");
+    const listening = new RegExp(`^listening on ${scheme}://.*:(\\d+)$`);
+    const [, port] = await this.#signaller.line(listening);
+    return Number(port);
+  }
+
   async killSignaller(): Promise<void> {
     await this.#signaller?.stop("SIGKILL");
   }

@@ -1,9 +1,12 @@
 // RoomRTC's manual check list, step by step: register, log in, see who is there, ring, accept, see
-// each other, look at the figures, hang up; and its rules about who is available, busy and gone.
+// each other, look at the figures, hang up; and its rules about who is available, busy and gone. Then
+// the program itself, which somebody still has.
 
 import { expect, test } from "vitest";
+import { fits } from "./access.ts";
 import { House, PERMIT } from "./harness.ts";
-import { Person } from "./people.ts";
+import { LineProgram } from "./line-program.ts";
+import { PASSWORD, Person } from "./people.ts";
 
 test("what RoomRTC's testers did by hand", async () => {
   await using house = await House.open("deny", "--registration", "open");
@@ -72,3 +75,51 @@ test("what RoomRTC's testers did by hand", async () => {
   await bob.sees("Call ended");
   await expect.poll(() => status("ann")).toBe("Offline");
 });
+
+test("somebody with the old program is there, rings and is rung; and both hear what keeps them apart", async () => {
+  await using house = await House.open("deny", "--roomrtc", "127.0.0.1:0");
+  const port = await house.portOf("roomrtc");
+  const ann = await Person.of(house, await house.browser(PERMIT), "ann");
+  await house.manage("account add bob", `${PASSWORD}\n`);
+  const bob = ann.page.getByRole("listitem").filter({ hasText: "bob" });
+  await bob.getByText("Offline").waitFor();
+  using program = await LineProgram.logIn(port, "bob");
+  await bob.getByText("Available").waitFor();
+
+  // The page rings.
+  await ann.call("bob");
+  await program.hears("INCOMING_CALL|from:ann|sdp:v=0");
+  await ann.sees("Ringing…");
+  program.say("CALL_ANSWER|to:ann|accept:true|sdp:v=0");
+  await program.hears("ERROR|error:your program and the one of ann cannot");
+  await program.hears("CALL_ENDED|from:ann");
+  await apart(ann);
+  await fits(ann.page);
+  await ann.press("Back");
+  await bob.getByText("Available").waitFor();
+
+  // The program rings.
+  program.say("CALL_OFFER|to:ann|sdp:v=0|srtp_key:c2VjcmV0");
+  await ann.rungBy("bob");
+  await ann.press("Accept");
+  await program.hears("CALL_ERROR|error:your program and the one of ann cannot");
+  await program.hears("CALL_ENDED|from:ann");
+  await apart(ann);
+  await ann.press("Back");
+  expect(await ann.page.getByText("Missed call from bob").count()).toBe(0);
+  await ann.page.getByRole("link", { name: "Calls" }).click();
+  await expect.poll(() => ann.page.getByRole("listitem").getByText("Failed").count()).toBe(2);
+
+  // What needs no picture works.
+  await ann.page.getByRole("link", { name: "Home" }).click();
+  await ann.call("bob");
+  await program.hears("INCOMING_CALL|from:ann");
+  program.say("CALL_REJECT|to:ann");
+  await ann.sees("bob did not take the call");
+  expect(ann.trace.errors).toEqual([]);
+});
+
+async function apart(person: Person): Promise<void> {
+  await person.sees("The two programs cannot talk to each other");
+  await person.sees("Ask bob to open this page in a browser");
+}

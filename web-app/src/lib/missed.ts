@@ -1,7 +1,7 @@
 // Which calls count as missed, and since when: since somebody of this account last looked, in this
 // browser.
 
-import type { EndedCall } from "./call.ts";
+import type { EndedCall, EndReason } from "./call.ts";
 
 const KEY = "intercom.looked.";
 /** Whoever has never looked is told of the last week. */
@@ -28,5 +28,8 @@ export function look(storage: Pick<Storage, "setItem">, account: string, now: nu
 /** It rang here, and nobody took it or said no; as the server counts it. */
 export function isMissed({ outgoing, talked, end }: EndedCall): boolean {
   if (outgoing || talked !== null || end.kind === "refused") return false;
-  return end.reason !== "rejected" && end.reason !== "answeredElsewhere";
+  return !ATTENDED.includes(end.reason);
 }
+
+/** What only happens where somebody took it, or said no. */
+const ATTENDED: readonly EndReason[] = ["rejected", "answeredElsewhere", "incompatible"];

@@ -49,6 +49,8 @@ export function directionOf({ caller }: PastCall, own: string): "incoming" | "ou
 /** What became of a call of the account `own`. */
 export function outcome(call: PastCall, own: string): Outcome {
   const direction = directionOf(call, own);
+  // It was accepted, and there was nothing to hear.
+  if (call.reason === "incompatible") return "failed";
   if (call.talkedMs !== null) return direction;
   return direction === "outgoing" ? unanswered(call) : unattended(call);
 }

@@ -1,5 +1,6 @@
 // The app's state as Svelte sees it.
 
+import type { EndedCall } from "../lib/call.ts";
 import { Intercom } from "../lib/intercom.ts";
 import { announcement } from "../lib/announcements.ts";
 import { defaults, type Settings } from "../lib/settings.ts";
@@ -33,7 +34,7 @@ export class Store {
   /** A call covers the page, until one has read how it ended; unless nobody here had a part in it. */
   get isCallShown(): boolean {
     const { call } = this.state;
-    return this.isInCall || (call.phase === "ended" && (call.outgoing || call.talked !== null));
+    return this.isInCall || (call.phase === "ended" && hadPart(call));
   }
 
   /** Calls an account, with what there is of camera and microphone; or, unseen, without the former. */
@@ -50,4 +51,10 @@ export class Store {
     paint(this.settings.theme);
     useSpeaker(this.settings.speaker);
   }
+}
+
+function hadPart({ outgoing, talked, end }: EndedCall): boolean {
+  // Who was told that it cannot be had taken it.
+  const isTaken = talked !== null || (end.kind === "ended" && end.reason === "incompatible");
+  return outgoing || isTaken;
 }

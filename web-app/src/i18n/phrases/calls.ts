@@ -138,9 +138,9 @@ export const ends = phrases({
     pt: "Os dois programas não conseguem conversar",
   },
   incompatibleAdvice: {
-    en: "{name} uses a program that rings, but sends no picture or sound that a browser can play.",
-    es: "{name} usa un programa que llama, pero no envía imagen ni sonido que un navegador pueda reproducir.",
-    pt: "{name} usa um programa que liga, mas não envia imagem nem som que um navegador consiga tocar.",
+    en: "{name} uses a program whose picture and sound no browser can play. Ask {name} to open this page in a browser and to log in there. Then call again.",
+    es: "{name} usa un programa cuya imagen y sonido ningún navegador puede reproducir. Pídele a {name} que abra esta página en un navegador e inicie sesión ahí. Luego vuelve a llamar.",
+    pt: "{name} usa um programa cuja imagem e som nenhum navegador consegue tocar. Peça a {name} que abra esta página em um navegador e entre por lá. Depois ligue de novo.",
   },
   refused: {
     en: "{name} could not be called",
