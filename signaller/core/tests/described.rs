@@ -119,7 +119,7 @@ fn what_is_accepted_on_an_end_of_another_kind_is_incompatible() {
     let mut world = World::new().liner("ann").phone("bob", "bob").phone("tablet", "bob");
     let call = world.liner_rings("ann", "bob");
     let ringing = Notice::IncomingCall { call, from: named("ann"), media: BOTH, offer: None };
-    assert_eq!(world.heard("bob"), [ringing.clone()]);
+    assert_eq!(world.heard("bob"), [ringing]);
     world.clear();
     world.say("ann", "bob", candidate("nobody takes it"));
     world.expect_silence_of_calls();
