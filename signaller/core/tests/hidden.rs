@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use signaller_core::{
     Account, AccountName, Answer, CallId, Circle, ConnId, EndCause, Hub, Identity, Input, Kind,
-    Limits, Media, Notice, Output, Payload, PeerId, Rate, Refusal, Request, Rng, Role, SessionId,
-    Status,
+    Limits, Meaning, Media, Notice, Output, Payload, PeerId, Rate, Refusal, Request, Rng, Role,
+    RoomId, SessionId, Status,
 };
 
 /// Whose the seats are: two connections each, the second of which rings.
@@ -34,6 +34,13 @@ enum Act {
     Answer(usize),
     Attach(usize, usize),
     EndCall(usize),
+    Join(usize),
+    Exit(usize),
+    RoomSay(usize, usize),
+    ListRoom(usize),
+    Dial(usize),
+    DialName(usize),
+    Say,
     Wait(u64),
 }
 
@@ -53,6 +60,13 @@ fn act() -> impl Strategy<Value = Act> {
         4 => any().prop_map(Act::Answer),
         2 => (any(), seat()).prop_map(|(call, peer)| Act::Attach(call, peer)),
         2 => any().prop_map(Act::EndCall),
+        4 => (0..2_usize).prop_map(Act::Join),
+        1 => (0..2_usize).prop_map(Act::Exit),
+        3 => (0..2_usize, seat()).prop_map(|(room, to)| Act::RoomSay(room, to)),
+        1 => (0..2_usize).prop_map(Act::ListRoom),
+        2 => seat().prop_map(Act::Dial),
+        1 => seat().prop_map(Act::DialName),
+        2 => Just(Act::Say),
         1 => (0..40_u64).prop_map(Act::Wait),
     ]
 }
@@ -69,6 +83,10 @@ struct World {
 
 fn name(seat: usize) -> AccountName {
     AccountName::parse(SEATS[seat]).unwrap()
+}
+
+fn room(at: usize) -> RoomId {
+    RoomId::parse(["hall", "attic"][at]).unwrap()
 }
 
 fn peer(seat: usize) -> PeerId {
@@ -119,9 +137,13 @@ impl World {
             Act::Resume => return self.input(Some(seat), Input::Resumed { conn, reset: true }),
             Act::Wait(seconds) => return self.wait(Duration::from_secs(seconds)),
             // What the door says to eve by itself it does not hide.
-            Act::Offer(to) if SEATS[seat] == "door" && SEATS[to] == "eve" => None,
+            Act::Offer(to) | Act::RoomSay(_, to) if SEATS[seat] == "door" && SEATS[to] == "eve" => {
+                None
+            }
             Act::Offer(to) => Some(Request::OfferCall { to: name(to), media: MEDIA }),
-            Act::Status(role) => Some(Request::SetStatus(Status { roles: vec![role], meta: None })),
+            Act::Status(role) => {
+                Some(Request::SetStatus(Status { roles: vec![role], ..Status::default() }))
+            }
             Act::Lists => {
                 for request in [Request::ListProducers, Request::ListConsumers] {
                     self.input(Some(seat), Input::Request { conn, request, tag: None });
@@ -142,6 +164,16 @@ impl World {
             Act::Attach(at, with) => {
                 call(at).map(|call| Request::AttachPeer { call, peer: peer(with) })
             }
+            Act::Join(at) => Some(Request::JoinRoom { room: room(at) }),
+            Act::Exit(at) => Some(Request::LeaveRoom { room: room(at) }),
+            Act::ListRoom(at) => Some(Request::ListRoom { room: room(at) }),
+            Act::RoomSay(at, to) => {
+                let text = "good day".into();
+                Some(Request::RoomMessage { room: room(at), to: peer(to), text })
+            }
+            Act::Dial(to) => Some(Request::Dial { to: peer(to).as_str().into() }),
+            Act::DialName(to) => Some(Request::Dial { to: SEATS[to].into() }),
+            Act::Say => Some(Request::Say { text: "good day".into(), meaning: Meaning::Ask }),
             Act::EndCall(at) => {
                 call(at).map(|call| Request::EndCall { call, cause: EndCause::Hangup })
             }
@@ -197,7 +229,13 @@ impl World {
             assert!(!said.contains("door"), "eve heard {said}");
         }
         if to == "door" && by == "eve" {
-            let is_news = matches!(notice, Notice::Presence(_) | Notice::StatusChanged { .. });
+            let is_news = matches!(
+                notice,
+                Notice::Presence(_)
+                    | Notice::StatusChanged { .. }
+                    | Notice::RoomPeerJoined { .. }
+                    | Notice::RoomPeerLeft { .. }
+            );
             assert!(is_news, "eve made the door hear {notice:?}");
         }
     }
