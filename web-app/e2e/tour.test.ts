@@ -8,7 +8,17 @@ import { isShooting, shot, SIZES, type Size } from "./shots.ts";
 
 /** What the guide shows. */
 const KEPT: Readonly<Record<Size, readonly string[]>> = {
-  phone: ["login", "wall", "waiting", "incoming", "call", "history", "settings", "admin-accounts"],
+  phone: [
+    "login",
+    "home",
+    "wall",
+    "waiting",
+    "incoming",
+    "call",
+    "history",
+    "settings",
+    "admin-accounts",
+  ],
   desktop: [
     "wall",
     "incoming",
@@ -77,6 +87,8 @@ test.each<Size>(["phone", "desktop"])("a tour on a %s", { timeout: 300_000 }, as
 
 /** Ann's side of a call with Bob, from the first ring to its end. */
 async function call(ann: Page, bob: { page: Page; trace: Trace }, size: Size): Promise<void> {
+  await ann.getByRole("button", { name: "Call Bob" }).waitFor();
+  await show(ann, "home", size);
   await ann.getByRole("button", { name: "Call Bob" }).click();
   await bob.page.getByRole("heading", { name: "Ann is calling" }).waitFor();
   await ann.getByText("Ringing…").waitFor();
