@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used)]
 mod common;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::{BOTH, World, named, phone_of};
+use proptest::prelude::*;
 use signaller_core::{
     AccountStatus, Act, CallId, CloseReason, Description, EndReason, Fact, Identity, Limits,
-    Medium, Notice, Refusal, Request, SecondLogin,
+    Medium, Notice, Rate, Refusal, Request, SecondLogin,
 };
 
 /// A connection that takes descriptions, as those of RoomRTC do.
@@ -210,6 +212,112 @@ fn a_second_login_of_this_kind_is_refused_whatever_is_said_of_second_logins() {
         world.lose("page");
         world.connect("back", liner_of("bob"));
         assert_eq!(world.closed("back"), None);
+    }
+}
+
+const LINERS: [&str; 3] = ["ann", "bob", "eve"];
+const PAGES: [&str; 3] = ["ann's page", "bob's page", "eve's page"];
+
+/// What somebody does at random: who, with whom, and what.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Line(usize, usize, u8),
+    Page(usize, usize, u8),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..3_usize, 0..3_usize, 0..6_u8).prop_map(|(who, with, what)| Step::Line(who, with, what)),
+        4 => (0..3_usize, 0..3_usize, 0..4_u8).prop_map(|(who, with, what)| Step::Page(who, with, what)),
+        1 => (1..40_u64).prop_map(Step::Wait),
+    ]
+}
+
+/// What everybody heard of the calls so far.
+#[derive(Default)]
+struct Heard {
+    /// The newest.
+    call: Option<CallId>,
+    /// Those that were rung from a line.
+    from_lines: BTreeSet<CallId>,
+    ends: BTreeSet<(CallId, &'static str)>,
+}
+
+impl Heard {
+    fn listen(&mut self, world: &mut World) {
+        let all: Vec<_> = LINERS.into_iter().chain(PAGES).collect();
+        let heard: Vec<_> = all.iter().map(|name| (*name, world.heard(name))).collect();
+        for (name, notices) in &heard {
+            if let Some(call) = notices.iter().find_map(rings) {
+                self.call = Some(call);
+                if LINERS.contains(name) {
+                    self.from_lines.insert(call);
+                }
+            }
+        }
+        for (name, notices) in heard {
+            let takes_descriptions = LINERS.contains(&name);
+            for notice in notices {
+                match notice {
+                    Notice::CallRinging { .. } | Notice::Refused(_) => {}
+                    Notice::IncomingCall { call, offer, .. } => {
+                        let is_from_a_line = self.from_lines.contains(&call);
+                        assert_eq!(offer.is_some(), takes_descriptions && is_from_a_line);
+                    }
+                    Notice::CallAccepted { call, answer, .. } => {
+                        assert_eq!(takes_descriptions, self.from_lines.contains(&call));
+                        assert!(takes_descriptions || answer.is_none());
+                    }
+                    Notice::CallCandidate { .. } => assert!(takes_descriptions, "{name}"),
+                    Notice::CallEnded { call, .. } => {
+                        assert!(self.ends.insert((call, name)), "{name} hears of an end twice");
+                    }
+                    other => panic!("{name} hears {other:?}"),
+                }
+            }
+        }
+    }
+}
+
+fn rings(notice: &Notice) -> Option<CallId> {
+    match notice {
+        Notice::CallRinging { call, .. } => Some(*call),
+        _ => None,
+    }
+}
+
+proptest! {
+    /// Whoever does what, and whatever crosses: descriptions and candidates get to those only who take
+    /// them, both ends of an accepted call do or neither does, and nobody hears of an end twice.
+    #[test]
+    fn only_ends_of_one_kind_meet(steps in proptest::collection::vec(step(), 1..60)) {
+        let rate = Rate { burst: 1000, every: Duration::from_millis(1) };
+        let limits = Limits { call_offers: rate, ..Limits::default() };
+        let mut world = World::with(limits).liner("ann").liner("bob").liner("eve");
+        for (page, account) in PAGES.into_iter().zip(LINERS) {
+            world = world.phone(page, account);
+        }
+        world.clear();
+        let mut heard = Heard::default();
+        for step in steps {
+            match step {
+                Step::Line(who, with, what) => world.say(LINERS[who], LINERS[with], match what {
+                    0 | 1 => Act::Offer(described("offer")),
+                    2 => Act::Accept(described("answer")),
+                    3 => Act::Reject,
+                    4 => Act::End,
+                    _ => candidate("c"),
+                }),
+                Step::Page(who, with, what) => match (what, heard.call) {
+                    (0, _) | (_, None) => world.offer(PAGES[who], LINERS[with]),
+                    (1 | 2, Some(call)) => world.accept(PAGES[who], call),
+                    (_, Some(call)) => world.hang_up(PAGES[who], call),
+                },
+                Step::Wait(seconds) => world.advance(Duration::from_secs(seconds)),
+            }
+            heard.listen(&mut world);
+        }
     }
 }
 
