@@ -8,6 +8,7 @@ use intercom_media::{
     run::{self, End},
     send::{Outgoing, Sender},
     spec::{AudioSource, Bitrate, Codec, Encode, Size, VideoSource},
+    trouble::Change,
 };
 
 use crate::{ConsumerError, args::Args, live::Live};
@@ -53,7 +54,11 @@ pub(crate) fn call(args: &Args, to: &str, mut live: Live) -> Result<(), Consumer
             }
         }
     };
+    let heard = phone.clone();
     let ended = run::run(&pipeline, on_start, move |message, end| {
+        if let Some(change) = Change::read(message) {
+            heard.device(change);
+        }
         if run::is_reload(message) {
             live.reload(loudspeaker.as_ref());
             return true;

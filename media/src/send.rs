@@ -22,6 +22,7 @@ use crate::{
     run::End,
     source,
     spec::{AudioSource, Bitrate, Clip, Codec, Encode, Size, VideoSource},
+    trouble::Change,
 };
 
 /// How much a stalled sink may hold up before the oldest is dropped. Upstream's sink can block
@@ -77,6 +78,7 @@ pub struct Sender {
 #[derive(Clone, Debug)]
 pub struct Sources {
     spec: VideoSource,
+    signaller: Signaller,
     demand: Demand,
     camera: Option<Feed>,
     sound: Option<Rc<RefCell<Sound>>>,
@@ -110,7 +112,7 @@ impl Sender {
         let source = picture.or(last.as_ref());
         let heartbeat = source.and_then(|source| source.static_pad("src"));
         let sound = sound.map(|sound| Rc::new(RefCell::new(sound)));
-        let sources = Sources { spec, demand, camera, sound };
+        let sources = Sources { spec, signaller: signaller.clone(), demand, camera, sound };
         Ok(Self { pipeline, signaller, sink, encoder, heartbeat, sources })
     }
 }
@@ -151,8 +153,11 @@ impl Sources {
         }
     }
 
-    /// Whether a message was about a source; it is then dealt with.
+    /// Whether a message was about a source; it is then dealt with. A [`Change`] is counted only.
     pub fn heard(&self, message: &gst::Message, end: &End) -> bool {
+        if let Some(Change { device, trouble: Some(trouble) }) = Change::read(message) {
+            self.signaller.count(&trouble.as_failure(device));
+        }
         match message.view() {
             gst::MessageView::Error(error) => self.failed(error, end),
             gst::MessageView::Application(message) => {

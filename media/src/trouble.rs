@@ -2,6 +2,7 @@
 //! message on the bus that says so.
 
 use gst::{glib, prelude::*};
+use gstintercom::SessionFailure;
 
 use crate::run::one_line;
 
@@ -70,6 +71,15 @@ impl Trouble {
         match self {
             Self::Gone => "deviceGone",
             Self::Busy => "deviceBusy",
+        }
+    }
+
+    /// As what it is counted.
+    pub(crate) fn as_failure(self, device: Device) -> SessionFailure {
+        let word = device.word().to_owned();
+        match self {
+            Self::Gone => SessionFailure::DeviceGone(word),
+            Self::Busy => SessionFailure::DeviceBusy(word),
         }
     }
 }

@@ -58,19 +58,19 @@ pub fn run(args: &Args, settings: Settings, log: Log) -> Result<(), ProducerErro
             }
         }
     };
-    let button = phone.clone();
+    let heard = phone.clone();
     let ended = run::run(&pipeline, on_start, move |message, end| {
         if run::is_reload(message) {
             live.reload();
             return true;
         }
-        if let Some(phone) = button.as_ref().filter(|_| run::is_ring(message)) {
+        if let Some(phone) = heard.as_ref().filter(|_| run::is_ring(message)) {
             phone.press();
             return true;
         }
         if let Some(change) = Change::read(message) {
             status.device(change);
-            return true;
+            heard.iter().for_each(|phone| phone.device(change));
         }
         sources.heard(message, end)
     });

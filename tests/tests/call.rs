@@ -273,6 +273,24 @@ fn a_device_whose_power_is_back_can_be_called_again_at_once() {
 }
 
 #[test]
+fn the_other_side_hears_that_a_camera_fails_and_works_again() {
+    let signaller = house(&[("door", "device"), ("ann", "user")]);
+    let camera = "launch:videotestsrc is-live=true ! identity error-after=60";
+    let media = ["--video", camera, "--size", "160x120@30", "--audio", "test", "--always-on"];
+    let phone = ["--answer", "auto", "--speaker", "none"];
+    let _door = signaller.device("door", &[&media[..], &phone].concat());
+    Handset::of(&signaller, "host").await_callable("door");
+    let mut ann = Handset::of(&signaller, "ann");
+    ann.client.call("door".into(), Media { audio: false, video: false });
+    for video in [false, true, false] {
+        ann.await_call(|event| match event {
+            CallEvent::Updated { media, .. } if media.video == video => Some(()),
+            _ => None,
+        });
+    }
+}
+
+#[test]
 fn what_is_heard_and_seen_in_a_call_can_go_into_files() {
     let signaller = house(&[("door", "device"), ("ann", "user")]);
     let dir = TempDir::new().unwrap();

@@ -1,6 +1,8 @@
 //! Why a session failed, in a form that a person and a program can use, at both ends: the words that
 //! go to the other end begin with the code.
 
+use gst::subclass::prelude::*;
+
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
@@ -57,6 +59,12 @@ pub enum SessionFailure {
         /// How long it has been silent, seconds.
         seconds: u32,
     },
+    /// A camera or microphone was unplugged, fails or has fallen silent; in these words.
+    #[error("{0}")]
+    DeviceGone(String),
+    /// Another program holds a camera or microphone; in these words.
+    #[error("{0}")]
+    DeviceBusy(String),
     /// The other end found it, and said so.
     #[error("the other end says: {text}")]
     Told {
@@ -68,7 +76,7 @@ pub enum SessionFailure {
 }
 
 /// All that [`SessionFailure::code`] can be.
-const CODES: [&str; 9] = [
+const CODES: [&str; 11] = [
     "noAnswer",
     "iceFailed",
     "turnRefused",
@@ -78,6 +86,8 @@ const CODES: [&str; 9] = [
     "codec",
     "noMedia",
     "peerGone",
+    "deviceGone",
+    "deviceBusy",
 ];
 
 impl SessionFailure {
@@ -93,6 +103,8 @@ impl SessionFailure {
             Self::Codec => "codec",
             Self::NoMedia { .. } => "noMedia",
             Self::PeerGone { .. } => "peerGone",
+            Self::DeviceGone(_) => "deviceGone",
+            Self::DeviceBusy(_) => "deviceBusy",
             Self::Told { code, .. } => code,
         }
     }
@@ -107,6 +119,13 @@ impl SessionFailure {
         let (code, text) = words.split_once(": ")?;
         let code = CODES.into_iter().find(|known| *known == code)?;
         Some(Self::Told { code, text: text.to_owned() })
+    }
+}
+
+impl super::Signaller {
+    /// Counts a failure that ends no session, such as that of a device for which something else is sent.
+    pub fn count(&self, failure: &SessionFailure) {
+        self.imp().count(failure.code());
     }
 }
 
@@ -134,6 +153,8 @@ mod tests {
             SessionFailure::Codec,
             SessionFailure::NoMedia { seconds: 1 },
             SessionFailure::PeerGone { seconds: 1 },
+            SessionFailure::DeviceGone("x".into()),
+            SessionFailure::DeviceBusy("x".into()),
         ];
         assert_eq!(failures.each_ref().map(SessionFailure::code), CODES);
         for failure in failures {

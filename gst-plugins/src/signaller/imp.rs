@@ -366,6 +366,11 @@ impl Signaller {
         }
     }
 
+    /// Counts a failure that ends no session.
+    pub(super) fn count(&self, code: &'static str) {
+        self.sessions.count(code);
+    }
+
     pub(super) fn wait_closed(&self, timeout: Duration) -> bool {
         let finished = lock(&self.finished).clone();
         finished.is_none_or(|finished| finished.wait(timeout))

@@ -29,6 +29,7 @@ use crate::{
     run::{End, RunError},
     send::Sources as SendingSources,
     spec::Clip,
+    trouble::{Change, Device},
 };
 
 /// How often it is looked whether anything comes.
@@ -70,6 +71,9 @@ struct State {
     ear: Ear,
     /// The connection of what this side sends.
     sending: Signaller,
+    /// What it sends, as long as nothing is wrong.
+    whole: Media,
+    /// What it sends.
     media: Media,
     manner: Manner,
     /// It was, once.
@@ -136,6 +140,7 @@ impl Phone {
             line: Some(line),
             ear,
             sending,
+            whole: media,
             media,
             manner,
             is_connected: false,
@@ -202,6 +207,11 @@ impl Phone {
     /// Somebody presses the button of the door; in a call that does nothing.
     pub fn press(&self) {
         self.0.borrow_mut().press();
+    }
+
+    /// A device fails or works again: the other side of a call is told what it has to do without.
+    pub fn device(&self, change: Change) {
+        self.0.borrow_mut().device(change);
     }
 
     /// Hangs up, says goodbye and stops.
@@ -285,6 +295,17 @@ impl State {
         }
     }
 
+    fn device(&mut self, Change { device, trouble }: Change) {
+        let works = trouble.is_none();
+        match device {
+            Device::Camera => self.media.video = self.whole.video && works,
+            Device::Microphone => self.media.audio = self.whole.audio && works,
+        }
+        if let Some(call) = self.call.as_ref().filter(|call| call.is_accepted) {
+            self.with_client(|client| client.update_call(call.id.clone(), self.media));
+        }
+    }
+
     /// What the control socket says to a request.
     fn answer(&mut self, request: Request) -> String {
         match (request, &self.call) {
@@ -331,6 +352,10 @@ impl State {
                     current.is_accepted = true;
                     current.sends = media.audio || media.video;
                     current.silence = Silence::new(Instant::now());
+                }
+                if self.media != self.whole {
+                    // It may have changed while it rang.
+                    self.with_client(|client| client.update_call(call, self.media));
                 }
                 self.attach();
             }
