@@ -62,8 +62,8 @@ use hub_task::{Begin, Entry, HubHandle, Remembered};
 use link::{Link, Side};
 use listen::Visits;
 use listen::admission::Policy;
-use listen::roomrtc::Lines;
 use listen::old::Old;
+use listen::roomrtc::Lines;
 use listen::upgrade::{self, NoUpgrade, Upgrades};
 use room::Room;
 use store::{Change, Store};
@@ -366,10 +366,14 @@ async fn start_hub(
     let (accounts, changes) = store.watch().await?;
     let calls = store.open_calls().await?.into_iter().map(Input::Restored);
     let inputs = accounts.into_iter().map(Input::AccountChanged).chain(calls).collect();
-    let resumes = store.resumes().await?.into_iter().filter_map(|(resume, known)| {
-        known.account.is_some().then(|| Remembered { identity: gate::returning(known), resume })
-    });
-    let begin = Begin { inputs, remembered: resumes.collect() };
+    let mut remembered = Vec::new();
+    for (resume, known) in store.resumes().await? {
+        match known.account {
+            Some(_) => remembered.push(Remembered { identity: gate::returning(known), resume }),
+            None => store.forget_resume(resume), // it had no way back
+        }
+    }
+    let begin = Begin { inputs, remembered };
     let keeper = store.clone();
     let keep = move |entry| match entry {
         Entry::Fact(fact) => keeper.record(fact),

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -484,6 +484,28 @@ async fn a_login_ends_with_its_account_and_is_told_why() {
     server.run("account remove ann");
     ann.hears("ERROR|error:your account or your token is no longer good").await;
     ann.is_closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_logged_in_when_the_server_stops_logs_in_anew_and_leaves_nothing_behind() {
+    let server = house_of(&["ann", "bob"]).await;
+    let mut bob = Program::log_in(&server, "bob").await;
+    bob.hears_nothing().await;
+    let Stranger { server: first, data } = server;
+    first.stop().await;
+    bob.hears("ERROR|error:the server stops").await;
+    bob.is_closed().await;
+    let server = house_in(data, |_| {}).await;
+    let mut ann = Program::log_in(&server, "ann").await;
+    ann.say("GET_USERS").await;
+    ann.hears("USER_LIST|bob:DISCONNECTED").await;
+    let mut looks = interval(Duration::from_millis(100));
+    let is_forgotten = async {
+        while server.run("token list bob").contains("connection") {
+            looks.tick().await;
+        }
+    };
+    timeout(PATIENCE, is_forgotten).await.unwrap();
 }
 
 #[tokio::test]
