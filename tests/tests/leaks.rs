@@ -1,11 +1,14 @@
-//! What comes and goes leaves nothing behind: viewers of a producer, one after another.
+//! What comes and goes leaves nothing behind: viewers of a producer, and calls of a device, one after
+//! another.
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use intercom_tests::{PATIENCE, Pipeline, Plugins, Signaller, Usage};
+use intercom_tests::{PATIENCE, Pipeline, Plugins, Program, Signaller, Usage};
+use tempfile::TempDir;
 
 /// Viewers until everything that is made once has been made.
 const WARM_UP: usize = 5;
@@ -33,9 +36,56 @@ fn watch_again_and_again(cycles: usize) {
         let mut phone = Pipeline::receiving(&[("peer", "door"), ("uri", &uri)]);
         phone.expect_frames(5);
     };
-    (0..WARM_UP).for_each(|_| watch());
-    let before = Usage::of(&door);
-    (0..cycles).for_each(|_| watch());
+    stays_flat(&door, cycles, watch);
+}
+
+#[test]
+fn twenty_calls_leave_nothing_behind() {
+    call_again_and_again(20);
+}
+
+#[test]
+#[ignore = "make soak"]
+fn a_hundred_calls_leave_nothing_behind() {
+    call_again_and_again(100);
+}
+
+/// Each with sound both ways, and a picture.
+fn call_again_and_again(calls: usize) {
+    // Nobody may ring more often at once.
+    let names: Vec<_> = (0..(WARM_UP + calls).div_ceil(10)).map(|i| format!("ann{i}")).collect();
+    let callers = names.iter().map(|name| (name.as_str(), "user"));
+    let signaller =
+        Signaller::with_accounts(&callers.chain([("door", "device")]).collect::<Vec<_>>());
+    let dir = TempDir::new().unwrap();
+    let seen = dir.path().join("seen");
+    let screen = format!("launch:filesink buffer-mode=unbuffered location={}", seen.display());
+    let media = ["--video", "test:ball", "--size", "320x240@15", "--audio", "test"];
+    let phone = ["--answer", "auto", "--speaker", "launch:fakesink sync=true"];
+    let door = signaller.device("door", &[&media[..], &phone].concat());
+    let mut callers = names.iter().cycle();
+    let talk = || {
+        let _ = fs::remove_file(&seen);
+        let ends = ["--audio", "test", "--audio-out", "none", "--video-out", &screen];
+        let name = callers.next().unwrap();
+        let mut ann = signaller.terminal(name, &[&["--call", "door"], &ends[..]].concat());
+        ann.expect("in call with door");
+        let deadline = Instant::now() + PATIENCE;
+        while fs::metadata(&seen).map_or(0, |seen| seen.len()) == 0 {
+            assert!(Instant::now() < deadline, "no picture");
+            sleep(Duration::from_millis(20));
+        }
+        ann.signal("INT");
+        assert!(ann.wait().success());
+    };
+    stays_flat(&door, calls, talk);
+}
+
+/// Has something done so often, after which the program has of the system what it had before.
+fn stays_flat(program: &Program, cycles: usize, mut once: impl FnMut()) {
+    (0..WARM_UP).for_each(|_| once());
+    let before = Usage::of(program);
+    (0..cycles).for_each(|_| once());
     let is_flat = |now: &Usage| {
         // GStreamer 1.22 itself keeps some 200 KiB of a session.
         now.threads <= before.threads + 4
@@ -44,10 +94,10 @@ fn watch_again_and_again(cycles: usize) {
     };
     // The last ones may still be on their way out.
     let deadline = Instant::now() + PATIENCE;
-    let mut after = Usage::of(&door);
+    let mut after = Usage::of(program);
     while !is_flat(&after) && Instant::now() < deadline {
         sleep(Duration::from_millis(100));
-        after = Usage::of(&door);
+        after = Usage::of(program);
     }
     println!("after {WARM_UP}: {before:?}; after {cycles} more: {after:?}");
     assert!(is_flat(&after), "{before:?} became {after:?}");
