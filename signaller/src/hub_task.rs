@@ -652,7 +652,7 @@ mod tests {
         let (door, deaf) = (guest(&hub).await, guest(&hub).await);
         let Some(Letter::Notice(welcome, _)) = door.inbox.next().await else { panic!() };
         let Notice::Welcome { peer } = &*welcome else { panic!("{welcome:?}") };
-        let status = Status { roles: vec![Role::Producer], meta: None };
+        let status = Status { roles: vec![Role::Producer], ..Status::default() };
         ask(&door, Request::SetStatus(status)).await;
         for _ in 0..3 {
             ask(&deaf, Request::StartSession { peer: peer.clone(), offer: None }).await;

@@ -139,7 +139,7 @@ struct End {
 }
 
 enum Line {
-    Web(Client),
+    Web(Box<Client>),
     Tls(BufReader<Box<dyn Socket>>),
 }
 
@@ -189,7 +189,7 @@ impl End {
         let extended = [EXTENDED];
         let headers = if dialect == Intercom { &extended[..] } else { &[] };
         let client = Client::upgrade(tcp(address).await, &path, headers).await.unwrap();
-        let mut end = Self::new(dialect, name, Line::Web(client));
+        let mut end = Self::new(dialect, name, Line::Web(Box::new(client)));
         match dialect {
             Simple => {
                 end.say(&format!("HELLO {name}")).await;
@@ -217,7 +217,7 @@ impl End {
             return end;
         }
         let client = Client::upgrade(tcp(server.plain()).await, "/", &[EXTENDED]).await.unwrap();
-        let mut end = Self::new(dialect, &name, Line::Web(client));
+        let mut end = Self::new(dialect, &name, Line::Web(Box::new(client)));
         let login = json!({"name": name, "password": PASSWORD});
         end.send(&json!({"type": "hello", "login": login})).await;
         end.hear_of("welcome").await;
@@ -239,7 +239,7 @@ impl End {
                 answer["type"] == "sessionStarted"
             }
             Simple => {
-                self.say(&format!("SESSION {id}")).await;
+                self.say(&format!("SESSION {}", source.name)).await;
                 let answer = self.hear().await;
                 self.say("OFFER_REQUEST").await;
                 answer == "SESSION_OK"
@@ -264,7 +264,7 @@ impl End {
     async fn is_asked(&mut self) {
         match self.dialect {
             Gst | Intercom => {
-                self.session = self.hear_of("startSession").await["sessionId"].clone()
+                self.session = self.hear_of("startSession").await["sessionId"].clone();
             }
             Simple => assert_eq!(self.hear().await, "OFFER_REQUEST", "{}", self.name),
             Relay => drop(self.hear_of("client").await),

@@ -37,6 +37,8 @@ pub struct Status {
     pub roles: Vec<Role>,
     /// What it says about itself.
     pub meta: Option<Text>,
+    /// What it calls itself in that, if it does. Several may have the same name.
+    pub name: Option<Text>,
 }
 
 impl Status {

@@ -137,7 +137,7 @@ proptest! {
                 }
                 Act::Overflow(c) => Input::Overflowed { conn: conn(c) },
                 Act::Status(c, roles) => {
-                    ask(conn(c), Request::SetStatus(Status { roles, meta: None }))
+                    ask(conn(c), Request::SetStatus(Status { roles, ..Status::default() }))
                 }
                 Act::Start(a, b) => {
                     let peer = witness.ids.get(&conn(b)).cloned().unwrap_or("?".into());

@@ -36,7 +36,7 @@ fn lists_hold_producers_and_passive_consumers() {
     let listed = |world: &World, name: &str, role| Listed {
         account: None,
         peer: world.id(name),
-        status: Arc::new(Status { roles: vec![role], meta: None }),
+        status: Arc::new(Status { roles: vec![role], ..Status::default() }),
     };
     world.ask("page", Request::ListProducers);
     let producers = vec![listed(&world, "door", Role::Producer)];

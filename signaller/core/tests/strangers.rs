@@ -144,7 +144,7 @@ impl World {
             }
             Act::LogOut(c) => ask(self.conn(c), Request::LogOut),
             Act::Produce(c) => {
-                let status = Status { roles: vec![Role::Producer], meta: None };
+                let status = Status { roles: vec![Role::Producer], ..Status::default() };
                 ask(self.conn(c), Request::SetStatus(status))
             }
             Act::Remove(a) => {

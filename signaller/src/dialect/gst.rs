@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use intercom_protocol::gst::{self, ClientMessage, PeerMessage, SdpKind, ServerMessage, Version};
 use intercom_protocol::sdp;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use signaller_core::{Listed, Notice, Payload, PeerId, Request, Role, SessionId, Status, Text};
 
@@ -87,6 +88,7 @@ impl Gst {
             }
             ClientMessage::SetPeerStatus { roles, meta } => Request::SetStatus(Status {
                 roles: roles_from_wire(&roles),
+                name: meta.as_deref().and_then(name),
                 meta: meta.map(|meta| meta.get().into()),
             }),
             ClientMessage::StartSession { peer_id, offer } => start_session(&peer_id, offer),
@@ -115,6 +117,16 @@ impl Gst {
             ServerMessage::EndSession { session_id }
         }
     }
+}
+
+/// What a peer calls itself.
+fn name(meta: &RawValue) -> Option<Text> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+    }
+    serde_json::from_str(meta.get()).ok().map(|Named { name }| name.into())
 }
 
 /// What of it others will hear as it came.

@@ -25,7 +25,7 @@ pub(crate) enum Dialect {
     /// Lines, for a program of another house.
     RoomRtc(roomrtc::RoomRtc),
     /// One program and one page.
-    Relay(relay::Relay),
+    Relay(Box<relay::Relay>),
     /// HELLO, SESSION and ROOM.
     Simple(simple::Simple),
 }
@@ -64,7 +64,7 @@ impl Dialect {
 
     /// The one of a program and a page that meet under a name.
     pub(crate) fn relay(name: &str) -> Self {
-        Self::Relay(relay::Relay::new(name))
+        Self::Relay(Box::new(relay::Relay::new(name)))
     }
 
     /// The one of HELLO, for somebody who has said it.

@@ -13,9 +13,10 @@ use intercom_protocol::gst::{Ice, Sdp, SdpKind};
 use intercom_protocol::relay::Message;
 use intercom_protocol::sdp;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde_json::value::RawValue;
-use signaller_core::{Notice, Payload, PeerId, Refusal, Request, Role, SessionId, Status, Text};
+use signaller_core::{
+    AccountName, Notice, Payload, PeerId, Refusal, Request, Role, SessionId, Status, Text,
+};
 use tracing::info;
 
 use super::Over;
@@ -192,23 +193,20 @@ impl State {
             }
             Notice::Producers(peers) => {
                 let named = peers.iter().filter(|listed| {
-                    let account = listed.account.as_ref().map(|name| name.as_str());
-                    is_named(name, &listed.peer, &listed.status, account)
+                    is_named(name, &listed.peer, &listed.status, listed.account.as_ref())
                 });
                 let others = named.map(|listed| listed.peer.clone());
                 self.there = Some(others.filter(|peer| Some(peer) != self.me.as_ref()).collect());
                 self.settle(name);
             }
             Notice::StatusChanged { peer, status, .. } if Some(peer) == self.me.as_ref() => {
-                if status.is(Role::Producer) && self.on_air == OnAir::Asked {
-                    self.on_air = OnAir::Yes;
-                }
+                let is_on_air = status.is(Role::Producer) && self.on_air == OnAir::Asked;
+                self.on_air = if is_on_air { OnAir::Yes } else { self.on_air };
             }
             Notice::StatusChanged { peer, status, account } => {
-                let account = account.as_ref().map(|name| name.as_str());
                 let Some(there) = &mut self.there else { return };
                 there.retain(|other| other != peer);
-                if is_named(name, peer, status, account) {
+                if is_named(name, peer, status, account.as_ref()) {
                     there.push(peer.clone());
                 }
                 self.settle(name);
@@ -286,8 +284,7 @@ impl State {
             }
             (Part::Program | Part::Unknown, None) if self.on_air == OnAir::No => {
                 self.on_air = OnAir::Asked;
-                let meta = serde_json::json!({ "name": name }).to_string();
-                self.register(&[Role::Producer, Role::Listener], Some(meta.into()));
+                self.register(&[Role::Producer, Role::Listener], Some(name));
             }
             _ => {}
         }
@@ -412,8 +409,10 @@ impl State {
         self.early = Held::default();
     }
 
-    fn register(&mut self, roles: &[Role], meta: Option<Text>) {
-        self.asks.push_back(Request::SetStatus(Status { roles: roles.to_vec(), meta }));
+    fn register(&mut self, roles: &[Role], name: Option<&str>) {
+        let meta = name.map(|name| serde_json::json!({ "name": name }).to_string().into());
+        let name = name.map(Into::into);
+        self.asks.push_back(Request::SetStatus(Status { roles: roles.to_vec(), meta, name }));
     }
 
     /// The hub's answer to it says so.
@@ -452,17 +451,9 @@ impl Held {
 }
 
 /// Whether that is a producer of this name: it says so itself, or is that peer, or of that account.
-fn is_named(name: &str, peer: &PeerId, status: &Status, account: Option<&str>) -> bool {
-    #[derive(Deserialize)]
-    struct Meta<'a> {
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-    }
-    let says_so = || {
-        let meta = status.meta.as_deref().and_then(|meta| serde_json::from_str(meta).ok());
-        meta.is_some_and(|meta: Meta<'_>| meta.name == name)
-    };
-    status.is(Role::Producer) && (peer.as_str() == name || account == Some(name) || says_so())
+fn is_named(name: &str, peer: &PeerId, status: &Status, account: Option<&AccountName>) -> bool {
+    let names = [Some(peer.as_str()), account.map(AccountName::as_str), status.name.as_deref()];
+    status.is(Role::Producer) && names.contains(&Some(name))
 }
 
 /// The text was a raw value when it came in.

@@ -107,7 +107,8 @@ impl Simple {
     /// What it asks of its own accord: to be known to others.
     pub(super) fn ask(&self) -> Option<Request> {
         let meta = json!({ "name": self.uid }).to_string();
-        let status = Status { roles: vec![Role::Producer], meta: Some(meta.into()) };
+        let name = Some(self.uid.as_str().into());
+        let status = Status { roles: vec![Role::Producer], meta: Some(meta.into()), name };
         std::mem::take(&mut self.state().is_new).then_some(Request::SetStatus(status))
     }
 

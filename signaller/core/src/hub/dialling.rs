@@ -124,13 +124,16 @@ impl Hub {
         }
     }
 
-    /// A name that is an account's leads to that account's own peers only.
+    /// A name that is an account's leads to that account's own peers only. What somebody calls itself
+    /// comes last.
     fn called(&self, asker: ConnId, to: &str) -> Option<PeerId> {
         let peer = PeerId::from(to);
         let name = AccountName::parse(to)
             .ok()
             .filter(|name| self.accounts.account(name).is_some() && self.sees(asker, Some(name)));
-        let Some(name) = name else { return Some(peer) };
+        let Some(name) = name else {
+            return self.peers.find(&peer).map(|_| peer).or_else(|| self.named(asker, to));
+        };
         let producer = self.peers.of(&name).into_iter().find_map(|conn| {
             let peer = self.peers.peer(conn)?;
             let fits = peer.status.is(Role::Producer) && !peer.identity.verbatim;
@@ -140,5 +143,14 @@ impl Hub {
             let (_, holder) = self.peers.find(&peer)?;
             (holder.account() == Some(&name)).then_some(peer)
         })
+    }
+
+    /// The first producer that calls itself so, of those that the asker may see.
+    fn named(&self, asker: ConnId, name: &str) -> Option<PeerId> {
+        let mut producers = self.peers.listed(Role::Producer);
+        let found = producers.find(|listed| {
+            listed.status.name.as_deref() == Some(name) && self.sees(asker, listed.account.as_ref())
+        });
+        found.map(|listed| listed.peer)
     }
 }

@@ -279,7 +279,7 @@ impl Hub {
         let Some(peer) = self.peers.remove(conn) else { return };
         self.hang_up_on(conn, &peer.id);
         let account = peer.account().cloned();
-        let status = Arc::new(Status { roles: Vec::new(), meta: peer.status.meta.clone() });
+        let status = Arc::new(Status { roles: Vec::new(), ..(*peer.status).clone() });
         self.broadcast(&peer.id, &status, account.as_ref());
         if let Some(account) = account {
             self.detach(&peer.id, Some(&account));
@@ -382,11 +382,7 @@ impl Hub {
             else {
                 continue;
             };
-            let status = if shown {
-                Arc::clone(&peer.status)
-            } else {
-                Arc::new(Status { roles: Vec::new(), meta: None })
-            };
+            let status = if shown { Arc::clone(&peer.status) } else { Arc::default() };
             let (peer, account) = (peer.id.clone(), Some(name.clone()));
             self.notify(listener, Notice::StatusChanged { peer, status, account });
         }

@@ -228,7 +228,7 @@ impl World {
     }
 
     pub fn set(&mut self, name: &str, roles: &[Role], meta: Option<&str>) {
-        let status = Status { roles: roles.to_vec(), meta: meta.map(Into::into) };
+        let status = Status { roles: roles.to_vec(), meta: meta.map(Into::into), name: None };
         self.ask(name, Request::SetStatus(status));
     }
 
@@ -337,7 +337,7 @@ impl World {
 }
 
 pub fn changed(peer: PeerId, roles: &[Role], meta: Option<&str>) -> Notice {
-    let status = Status { roles: roles.to_vec(), meta: meta.map(Into::into) };
+    let status = Status { roles: roles.to_vec(), meta: meta.map(Into::into), name: None };
     Notice::StatusChanged { peer, status: Arc::new(status), account: None }
 }
 
