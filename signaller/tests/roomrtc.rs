@@ -154,12 +154,17 @@ async fn house(change: impl FnOnce(&mut Config)) -> Stranger {
 
 /// With people in it, who were there before it was opened.
 async fn house_of(people: &[&str]) -> Stranger {
+    house_in(home_of(people), |_| {}).await
+}
+
+/// Where they have their accounts.
+fn home_of(people: &[&str]) -> TempDir {
     let data = TempDir::new().unwrap();
     let lines: String = people.iter().map(|name| format!("{name}:{PASSWORD}\n")).collect();
     let (code, out, errors) = import(data.path(), &lines);
     assert_eq!(code, 0, "{errors}");
     assert_eq!(out, people.iter().map(|name| format!("{name}: added\n")).collect::<String>());
-    house_in(data, |_| {}).await
+    data
 }
 
 async fn house_in(data: TempDir, change: impl FnOnce(&mut Config)) -> Stranger {
@@ -222,8 +227,11 @@ fn vectors() -> Vec<Vector> {
 
 #[tokio::test]
 async fn the_server_answers_as_recorded() {
+    let home = home_of(&["ann", "bob", "eve"]);
     for Vector { name: vector, steps } in vectors() {
-        let server = house_of(&["ann", "bob", "eve"]).await;
+        let data = TempDir::new().unwrap();
+        fs::copy(home.path().join("intercom.db"), data.path().join("intercom.db")).unwrap();
+        let server = house_in(data, |_| {}).await;
         let mut programs = BTreeMap::new();
         for step in steps {
             match step {
