@@ -34,7 +34,19 @@ test("relay: a page and a webrtcbin program, whoever comes first and again", asy
   expect(await picture(page, "relay", at.page)).toEqual([640, 480]);
 });
 
-test.each<Dialect>(["relay"])("%s: a page takes a device's picture", async (dialect) => {
+test("simple: a page asks a webrtcbin program to offer, or is called by it", async () => {
+  await using house = await House.open("full", ...OPEN);
+  const at = sockets(house, "simple");
+  const [page, other] = await Promise.all([blank(house), blank(house)]);
+  await webrtcbin(house, "--simple", at.program, "cam").line(/^known to the server$/);
+  expect(await picture(page, "simple", at.page, { peer: "cam" })).toEqual([640, 480]);
+  const called = picture(other, "simple", at.page, { uid: "called" });
+  await other.waitForFunction(() => document.body.dataset["known"]);
+  webrtcbin(house, "--simple", at.program, "caller", "called");
+  expect(await called).toEqual([640, 480]);
+});
+
+test.each<Dialect>(["relay", "simple"])("%s: a page takes a device's picture", async (dialect) => {
   await using house = await House.open("full", ...OPEN);
   await house.producer("door");
   const path = dialect === "relay" ? "relay/door" : "simple";
@@ -43,7 +55,7 @@ test.each<Dialect>(["relay"])("%s: a page takes a device's picture", async (dial
   expect(size).toEqual([1280, 720]);
 });
 
-test.each<Dialect>(["relay"])("%s: our page watches a program", async (dialect) => {
+test.each<Dialect>(["relay", "simple"])("%s: our page watches a program", async (dialect) => {
   await using house = await House.open("full", ...OPEN);
   if (dialect === "relay") webrtcbin(house, "--relay", sockets(house, "relay/cam").program);
   else webrtcbin(house, "--simple", sockets(house, "simple").program, "cam");
