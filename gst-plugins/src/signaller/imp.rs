@@ -27,6 +27,7 @@ use super::latch::Latch;
 use super::peer_connection::{self, News, PeerConnection};
 use super::pulse::Pulse;
 use super::remains::Remains;
+use super::remnants;
 use super::sessions::Sessions;
 use crate::{CAT, RUNTIME, ice, meta, sdp, signals};
 
@@ -423,6 +424,7 @@ impl Signaller {
         if latency.is_some() {
             *lock(&self.remains) = Remains::of(webrtcbin).map(Arc::new);
         }
+        remnants::clean_up_after(webrtcbin);
         ice::offer(webrtcbin, &lock(&self.ice_servers));
         let this = self.obj().downgrade();
         let connection = PeerConnection::watch(webrtcbin, given_id, latency, move |peer, news| {

@@ -8,6 +8,7 @@ mod latch;
 mod peer_connection;
 mod pulse;
 mod remains;
+mod remnants;
 mod sessions;
 
 use std::time::Duration;
