@@ -123,6 +123,28 @@ fn a_name_whose_address_changes() {
     frames(&mut both);
 }
 
+/// What `gst-launch-1.0` has linked to the pads of a session, it does not link to those of the next.
+#[test]
+fn a_producer_that_is_started_again_while_gst_launch_watches() {
+    let (signaller, plugins) = (Signaller::start(), Plugins::ours());
+    let uri = signaller.ws();
+    let seen = "identity name=seen silent=false ! fakesink sync=true";
+    let watch = |caps: &str| {
+        plugins.launch(&format!("-v intercomsrc peer=door uri={uri} ! {caps} ! {seen}"))
+    };
+    let mut viewers = ["video/x-vp8", "videoconvert"].map(watch);
+    for _ in 0..2 {
+        let door = Pipeline::sending(&[("name", "door"), ("uri", &uri)]);
+        for viewer in &mut viewers {
+            viewer.output();
+            for _ in 0..30 {
+                viewer.expect("seen: last-message = chain");
+            }
+        }
+        drop(door);
+    }
+}
+
 fn survives_an_outage(away: Duration) {
     let mut house = House::enter();
     house.signaller.kill();

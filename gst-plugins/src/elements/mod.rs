@@ -3,6 +3,7 @@
 
 #![allow(unused_doc_comments, reason = "gtk-doc's, where gst-plugins-rs has them")]
 
+mod links;
 mod shared;
 mod sink;
 mod src;
@@ -45,7 +46,8 @@ glib::wrapper! {
  * @short_description: receives picture and sound from a producer of an intercom-signaller
  *
  * All that #GstBaseWebRTCSrc has, with the signaller of #intercomsink. It asks for a session with
- * the wanted producer whenever there is none. Each session has pads of its own.
+ * the wanted producer whenever there is none. Each session has pads of its own; what was linked to
+ * those of the last one is linked to them, unless the application links them itself.
  *
  * ```bash
  * gst-launch-1.0 intercomsrc uri=wss://door.local:8443 cafile=ca.pem peer=door ! \

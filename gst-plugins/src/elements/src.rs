@@ -8,6 +8,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gstrswebrtc::webrtcsrc::BaseWebRTCSrc;
 
+use super::links::Links;
 use super::shared;
 use super::uri::{self, IntercomUri};
 use crate::{CAT, DtlsKey, Signaller, WebRTCSignallerRole, preheat_dtls, signals};
@@ -18,12 +19,13 @@ pub struct IntercomSrc {
     key: OnceLock<DtlsKey>,
     /// What was given as an `intercom://` address.
     uri: Mutex<Option<String>>,
+    links: Links,
 }
 
 impl Default for IntercomSrc {
     fn default() -> Self {
         let signaller = Signaller::new(WebRTCSignallerRole::Consumer);
-        Self { signaller, key: OnceLock::new(), uri: Mutex::default() }
+        Self { signaller, key: OnceLock::new(), uri: Mutex::default(), links: Links::default() }
     }
 }
 
@@ -69,6 +71,7 @@ impl ObjectImpl for IntercomSrc {
         self.parent_constructed();
         let obj = self.obj();
         shared::set_up(obj.upcast_ref(), &self.signaller);
+        self.links.keep(obj.upcast_ref());
         let base = obj.upcast_ref::<BaseWebRTCSrc>().imp();
         if let Err(error) = base.set_signaller(self.signaller.clone().upcast()) {
             gst::error!(CAT, imp = self, "the signaller was not taken: {error}");
