@@ -85,3 +85,23 @@ test("a program whose person takes a while is waited for, and said to be late", 
   await page.getByText("Live", { exact: true }).waitFor();
   expect(await connections(page)).toHaveLength(1);
 });
+
+test("a program with room for one viewer is listed by its name, and taken for the second", async () => {
+  await using house = await House.open("full", "--simple-login", "local");
+  const browser = await house.browser();
+  const { page: example } = await openPage(browser, house.url);
+  await example.evaluate(async () => {
+    const socket = new WebSocket(`wss://${location.host}/simple`);
+    socket.addEventListener("open", () => socket.send("HELLO kiosk"));
+    await new Promise((heard) => socket.addEventListener("message", heard));
+  });
+  const [first, second] = [await openPage(browser, house.url), await openPage(browser, house.url)];
+  await first.page.locator(offered("kiosk")).click();
+  await first.page.getByText("Connecting to kiosk…").waitFor();
+  await second.page.locator(offered("kiosk")).click();
+  await second.page.getByText("Somebody else is watching it").first().waitFor();
+  await first.page.getByRole("button", { name: "Stop" }).click();
+  // Its only session has ended: it has to come again.
+  await second.page.getByText("Nothing is on air").waitFor();
+  expect([...first.trace.errors, ...second.trace.errors]).toEqual([]);
+});

@@ -43,6 +43,7 @@ describe("words", () => {
         { kind: "noAnswer" },
         { kind: "codecIncompatible" },
         { kind: "producerLeft" },
+        { kind: "taken" },
         { kind: "mediaStopped" },
         { kind: "unheard" },
         { kind: "dtlsFailed" },

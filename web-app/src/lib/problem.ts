@@ -35,6 +35,8 @@ export type Problem =
   /** The two ends have no codec in common. */
   | { readonly kind: "codecIncompatible" }
   | { readonly kind: "producerLeft" }
+  /** It sends to one at a time, and somebody else has it. */
+  | { readonly kind: "taken" }
   /** Connected, but no picture or sound for a while. */
   | { readonly kind: "mediaStopped" }
   | { readonly kind: "negotiationFailed"; readonly details: string };

@@ -94,8 +94,9 @@ export class Reception implements SessionEnd {
     this.#fail(problem);
   }
 
-  refused(details: string): void {
-    this.#fail({ kind: "requestRefused", details });
+  refused(details: string, code: string | null): void {
+    if (code === "busy") this.#fail({ kind: "taken" });
+    else this.#fail({ kind: "requestRefused", ...(code !== null && { code }), details });
   }
 
   #connectionMade(): void {

@@ -42,6 +42,7 @@ const FINAL: readonly Problem["kind"][] = [
   "codecIncompatible",
   "fingerprintMismatch",
   "requestRefused",
+  "taken",
 ];
 
 const CONNECTING: WatchStatus = { phase: "connecting", late: false };

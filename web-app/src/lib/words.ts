@@ -81,6 +81,8 @@ export function describeProblem(t: Translate, problem: Problem): Words {
       return { title: t(mediaProblems.codec), advice: t(mediaProblems.codecAdvice) };
     case "producerLeft":
       return { title: t(mediaProblems.left), advice: t(mediaProblems.leftAdvice) };
+    case "taken":
+      return { title: t(mediaProblems.taken), advice: t(mediaProblems.takenAdvice) };
     case "mediaStopped":
       return { title: t(mediaProblems.stopped), advice: t(mediaProblems.stoppedAdvice) };
     case "negotiationFailed":

@@ -297,6 +297,16 @@ export const mediaProblems = phrases({
     es: "Los dos extremos no tienen ningún códec de vídeo en común. VP8 y H.264 (constrained baseline) funcionan en todas partes.",
     pt: "Os dois lados não têm nenhum codec de vídeo em comum. VP8 e H.264 (constrained baseline) funcionam em qualquer lugar.",
   },
+  taken: {
+    en: "Somebody else is watching it",
+    es: "Otra persona ya lo está viendo",
+    pt: "Outra pessoa já está assistindo",
+  },
+  takenAdvice: {
+    en: "This program sends to one viewer at a time. Try again once the other one has stopped.",
+    es: "Este programa transmite a un solo espectador a la vez. Intenta de nuevo cuando el otro haya terminado.",
+    pt: "Este programa transmite para um espectador por vez. Tente de novo quando o outro tiver parado.",
+  },
   left: { en: "It went off the air", es: "Salió del aire", pt: "Saiu do ar" },
   leftAdvice: {
     en: "The picture comes back by itself when it returns.",
