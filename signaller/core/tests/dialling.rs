@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::{World, named};
 use signaller_core::{
     Access, Circle, CloseReason, Identity, Kind, Meaning, Notice, Payload, Refusal, Request, Role,
+    Status,
 };
 
 /// A guest of an old protocol, registered as those are.
@@ -164,6 +165,35 @@ fn the_name_of_an_account_leads_to_its_own_peers_only() {
     join(&mut world, "eve", Identity::guest(Access::Full));
     dial(&mut world, "eve", "door");
     assert!(!matches!(&*world.next("eve"), Notice::Dialled { peer } if *peer != "door".into()));
+}
+
+#[test]
+fn what_a_producer_calls_itself_leads_to_it_if_nothing_else_does() {
+    let calls_itself = |world: &mut World, peer: &str, name: &str| {
+        let roles = vec![Role::Producer];
+        let status = Status { roles, name: Some(name.into()), ..Status::default() };
+        world.ask(peer, Request::SetStatus(status));
+    };
+    let mut world = World::new().account("door", Kind::Device).account("ann", Kind::User);
+    world.allow("door", |door| door.rights.see = Circle::Nobody);
+    world = world.stock("hidden", "door").peer("first").peer("second");
+    for peer in ["hidden", "first", "second"] {
+        calls_itself(&mut world, peer, "cam");
+    }
+    join(&mut world, "a", Identity::account(named("ann")));
+    dial(&mut world, "a", "cam");
+    let first = world.id("first");
+    world.expect("a", &Notice::Dialled { peer: first });
+    // A peer id comes first, and a name that one has given up leads nowhere.
+    join(&mut world, "uid", Identity::guest(Access::Full));
+    calls_itself(&mut world, "second", "uid");
+    join(&mut world, "b", Identity::account(named("ann")));
+    dial(&mut world, "b", "uid");
+    world.expect("b", &Notice::Dialled { peer: "uid".into() });
+    world.set("first", &[], None);
+    join(&mut world, "c", Identity::account(named("ann")));
+    dial(&mut world, "c", "cam");
+    world.expect_refusal("c", Refusal::NoSuchPeer("cam".into()));
 }
 
 #[test]
