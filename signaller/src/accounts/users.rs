@@ -87,7 +87,9 @@ pub(super) fn read(text: &str) -> Result<Vec<(AccountName, SecretString)>, Fault
 
 fn user(line: &str) -> Result<(AccountName, SecretString), Fault> {
     let is_between = |char: char| BETWEEN.contains(&char) || char.is_whitespace();
-    let (name, rest) = line.split_at(line.find(is_between).ok_or(Fault::NotTwo)?);
+    let line = line.strip_suffix('\r').unwrap_or(line); // the last one, without a line feed
+    let end = line.find(is_between).filter(|end| *end > 0).ok_or(Fault::NotTwo)?;
+    let (name, rest) = line.split_at(end);
     let password = match rest.trim_start().strip_prefix(BETWEEN) {
         Some(_) if rest.starts_with(char::is_whitespace) => return Err(Fault::Space),
         Some(password) if password.contains(&rest[..1]) => return Err(Fault::Three),
@@ -96,7 +98,7 @@ fn user(line: &str) -> Result<(AccountName, SecretString), Fault> {
         None if rest.trim().contains(char::is_whitespace) => return Err(Fault::Three),
         None => rest.trim(),
     };
-    if name.is_empty() || password.is_empty() {
+    if password.is_empty() {
         return Err(Fault::NotTwo);
     }
     let (name, password) = (AccountName::parse(name)?, SecretString::from(password));
