@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,7 +15,6 @@ use intercom_media::{
     encode::Encoder,
     feed::Feed,
     spec::{Bitrate, Codec, Size, VideoSource},
-    stats::Meter,
 };
 
 const SIZE: Size = Size { width: 1280, height: 720, fps: 30 };
@@ -20,19 +22,41 @@ const SIZE: Size = Size { width: 1280, height: 720, fps: 30 };
 /// For AV1, which takes its time.
 const SMALL: Size = Size { width: 640, height: 480, fps: 30 };
 
-/// Lets the pipeline and the main loop run for so long; returns what was encoded, kbit/s.
-fn rate(meter: &Meter, seconds: u64) -> u64 {
-    let (before, end) = (meter.progress(), Instant::now() + Duration::from_secs(seconds));
-    let context = glib::MainContext::default();
-    while Instant::now() < end {
-        // Returns at once, or when a timer or an idle call is due.
-        let timer = glib::timeout_add_once(Duration::from_millis(50), || {});
-        context.iteration(true);
-        if context.find_source_by_id(&timer).is_some() {
-            timer.remove();
-        }
+/// What was encoded: bytes, and up to which time of the stream, in ns. A machine that is late encodes
+/// the same for each second of the picture.
+#[derive(Clone, Default)]
+struct Encoded(Arc<Mutex<(u64, u64)>>);
+
+impl Encoded {
+    fn count(pad: &gst::Pad) -> Self {
+        let encoded = Self::default();
+        let counts = Arc::clone(&encoded.0);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let buffer = info.buffer().unwrap();
+            let mut counts = counts.lock().unwrap();
+            *counts = (counts.0 + buffer.size() as u64, buffer.pts().unwrap().nseconds());
+            gst::PadProbeReturn::Ok
+        });
+        encoded
     }
-    (meter.progress() - before) * 8 / 1000 / seconds
+
+    /// Lets the pipeline and the main loop run until so much more of the picture is encoded; kbit/s.
+    fn rate(&self, seconds: u64) -> u64 {
+        let counts = || *self.0.lock().unwrap();
+        let (before, patience) = (counts(), Instant::now() + Duration::from_secs(60));
+        let context = glib::MainContext::default();
+        while counts().1 < before.1 + seconds * 1_000_000_000 {
+            assert!(Instant::now() < patience, "nothing is encoded");
+            // Returns at once, or when a timer or an idle call is due.
+            let timer = glib::timeout_add_once(Duration::from_millis(50), || {});
+            context.iteration(true);
+            if context.find_source_by_id(&timer).is_some() {
+                timer.remove();
+            }
+        }
+        let after = counts();
+        (after.0 - before.0) * 8 * 1_000_000 / (after.1 - before.1)
+    }
 }
 
 /// A pipeline with a test picture, the encoder and a sink, running; counts what is encoded.
@@ -101,18 +125,17 @@ fn a_slow_viewer_lowers_the_bitrate_of_newer_codecs() {
 
 fn follows_the_slowest(codec: Codec, size: Size) {
     let (pipeline, encoder, sink) = encode(codec, size);
-    let meter = Meter::default();
-    meter.count(true, &sink.static_pad("sink").unwrap());
+    let encoded = Encoded::count(&sink.static_pad("sink").unwrap());
     pipeline.set_state(gst::State::Playing).unwrap();
 
-    rate(&meter, 1);
-    let full = rate(&meter, 3);
+    encoded.rate(1);
+    let full = encoded.rate(3);
     encoder.estimate("phone", 750_000);
-    rate(&meter, 1);
-    let less = rate(&meter, 3);
+    encoded.rate(1);
+    let less = encoded.rate(3);
     encoder.forget("phone");
-    rate(&meter, 1);
-    let again = rate(&meter, 3);
+    encoded.rate(1);
+    let again = encoded.rate(3);
     pipeline.set_state(gst::State::Null).unwrap();
     assert!(full > 1200 && less < 900 && again > 1200, "{codec:?}: {full} {less} {again}");
 }

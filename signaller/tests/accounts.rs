@@ -270,8 +270,9 @@ impl Terminal {
     }
 
     fn start_with(house: &House, words: &str) -> Self {
-        let child = Command::new("script")
-            .args(["-qefc", words, "/dev/null"])
+        // Ctrl-C counts, also where a shell runs all this in the background and has it ignored.
+        let child = Command::new("env")
+            .args(["--default-signal=INT", "script", "-qefc", words, "/dev/null"])
             .env("INTERCOM_CONFIG", "/dev/null")
             .env("INTERCOM_DATA_DIR", house.dir())
             .stdin(Stdio::piped())

