@@ -118,12 +118,12 @@ impl Relay {
         let mut state = self.state();
         match Message::parse(text) {
             Ok(message) => {
-                info!(name = ?self.name, from = state.word(), kind = message.kind(),
-                      bytes = text.len(), "in");
                 state.said(&message, &self.name);
+                info!(name = ?self.name, from = state.word(), kind = message.kind(),
+                      bytes = text.len(), waits = state.holds(), "relay: in");
             }
             Err(fault) => {
-                info!(name = ?self.name, from = state.word(), bytes = text.len(), "unreadable");
+                info!(name = ?self.name, from = state.word(), bytes = text.len(), "relay: unreadable");
                 state.refuse(&fault.to_string());
             }
         }
@@ -140,7 +140,7 @@ impl Relay {
         let mut state = self.state();
         let message = state.says.pop_front()?;
         let text = message.print();
-        info!(name = ?self.name, to = state.word(), kind = message.kind(), bytes = text.len(), "out");
+        info!(name = ?self.name, to = state.word(), kind = message.kind(), bytes = text.len(), "relay: out");
         Some(text)
     }
 
@@ -424,11 +424,16 @@ impl State {
         self.says.push_back(Message::Error { details: details.into() });
     }
 
+    /// Whether something that this end said waits here.
+    fn holds(&self) -> bool {
+        self.offer.is_some() || !self.candidates.waiting.is_empty()
+    }
+
     /// For the log.
     fn word(&self) -> &'static str {
         match self.part {
-            Part::Unknown => "somebody",
-            Part::Program => "the program",
+            Part::Unknown if self.on_air == OnAir::No => "somebody",
+            Part::Program | Part::Unknown => "the program",
             Part::Page => "the page",
         }
     }
