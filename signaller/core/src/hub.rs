@@ -257,6 +257,7 @@ impl Hub {
             Request::SetStatus(status) => self.set_status(now, conn, status),
             Request::ListProducers => self.list_producers(conn),
             Request::ListConsumers => self.list_consumers(conn),
+            Request::ListNamed { name } => self.list_named(conn, name),
             Request::StartSession { peer, offer } => self.start_session(now, conn, &peer, offer),
             Request::EndSession { session, error } => self.end_by(conn, session, error),
             Request::Relay { session, payload } => self.relay(conn, session, payload),

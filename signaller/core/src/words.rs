@@ -85,6 +85,11 @@ pub enum Request {
     ListProducers,
     /// All passive consumers.
     ListConsumers,
+    /// All others that produce under a name: those that [`Dial`](Self::Dial) would mean by it.
+    ListNamed {
+        /// An account's name, a peer's id, or what somebody calls itself.
+        name: Text,
+    },
     /// The only session of the asker, with an account's producer or with a peer.
     Dial {
         /// The account's name or the peer's id.
@@ -418,6 +423,13 @@ pub enum Notice {
     Producers(Vec<Listed>),
     /// All passive consumers.
     Consumers(Vec<Listed>),
+    /// All others that produce under a name.
+    Named {
+        /// Which one.
+        name: Text,
+        /// Whoever is meant first comes first.
+        peers: Vec<PeerId>,
+    },
     /// All accounts that it may see.
     Accounts(Vec<Seen>),
     /// Somebody came, went, got busy or free.

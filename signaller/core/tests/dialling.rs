@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use common::{World, named};
 use signaller_core::{
-    Access, Circle, CloseReason, Identity, Kind, Meaning, Notice, Payload, Refusal, Request, Role,
-    Status,
+    Access, Circle, CloseReason, Identity, Kind, Meaning, Notice, Payload, PeerId, Refusal,
+    Request, Role, Status,
 };
 
 /// A guest of an old protocol, registered as those are.
@@ -167,18 +167,59 @@ fn the_name_of_an_account_leads_to_its_own_peers_only() {
     assert!(!matches!(&*world.next("eve"), Notice::Dialled { peer } if *peer != "door".into()));
 }
 
+fn call_itself(world: &mut World, peer: &str, name: &str) {
+    let roles = vec![Role::Producer];
+    let status = Status { roles, name: Some(name.into()), ..Status::default() };
+    world.ask(peer, Request::SetStatus(status));
+}
+
+#[track_caller]
+fn expect_named(world: &mut World, asker: &str, name: &str, peers: &[PeerId]) {
+    world.ask(asker, Request::ListNamed { name: name.into() });
+    world.expect(asker, &Notice::Named { name: name.into(), peers: peers.to_vec() });
+}
+
+#[test]
+fn a_name_lists_whom_it_means_and_no_impostor() {
+    let mut world = World::new().account("door", Kind::Device).account("ann", Kind::User);
+    world = world.peer("impostor").stock("cam", "door").stock("page", "ann").stock("other", "door");
+    join(&mut world, "door", Identity::guest(Access::Full));
+    for peer in ["impostor", "other", "cam"] {
+        call_itself(&mut world, peer, "door");
+    }
+    let own = [world.id("cam"), world.id("other")];
+    expect_named(&mut world, "page", "door", &own);
+    // It finds others, and those that produce.
+    expect_named(&mut world, "cam", "door", &own[1..]);
+    world.set("other", &[Role::Consumer], None);
+    expect_named(&mut world, "page", "Door", &own[..1]);
+    // To somebody who may not know of the account it is a name like any other.
+    let guests = ["door".into(), world.id("impostor")];
+    world = world.peer("guest");
+    expect_named(&mut world, "guest", "door", &guests);
+    expect_named(&mut world, "guest", "nobody", &[]);
+}
+
+#[test]
+fn a_peer_that_may_not_be_seen_is_not_in_the_way_of_one_that_may() {
+    let mut world = World::new().account("door", Kind::Device).account("ann", Kind::User);
+    world.allow("door", |door| door.rights.see = Circle::Nobody);
+    join(&mut world, "hall", Identity::account(named("door")));
+    world = world.peer("cam");
+    call_itself(&mut world, "cam", "hall");
+    join(&mut world, "a", Identity::account(named("ann")));
+    dial(&mut world, "a", "hall");
+    let cam = world.id("cam");
+    world.expect("a", &Notice::Dialled { peer: cam });
+}
+
 #[test]
 fn what_a_producer_calls_itself_leads_to_it_if_nothing_else_does() {
-    let calls_itself = |world: &mut World, peer: &str, name: &str| {
-        let roles = vec![Role::Producer];
-        let status = Status { roles, name: Some(name.into()), ..Status::default() };
-        world.ask(peer, Request::SetStatus(status));
-    };
     let mut world = World::new().account("door", Kind::Device).account("ann", Kind::User);
     world.allow("door", |door| door.rights.see = Circle::Nobody);
     world = world.stock("hidden", "door").peer("first").peer("second");
     for peer in ["hidden", "first", "second"] {
-        calls_itself(&mut world, peer, "cam");
+        call_itself(&mut world, peer, "cam");
     }
     join(&mut world, "a", Identity::account(named("ann")));
     dial(&mut world, "a", "cam");
@@ -186,7 +227,7 @@ fn what_a_producer_calls_itself_leads_to_it_if_nothing_else_does() {
     world.expect("a", &Notice::Dialled { peer: first });
     // A peer id comes first, and a name that one has given up leads nowhere.
     join(&mut world, "uid", Identity::guest(Access::Full));
-    calls_itself(&mut world, "second", "uid");
+    call_itself(&mut world, "second", "uid");
     join(&mut world, "b", Identity::account(named("ann")));
     dial(&mut world, "b", "uid");
     world.expect("b", &Notice::Dialled { peer: "uid".into() });

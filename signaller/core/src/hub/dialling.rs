@@ -5,6 +5,7 @@
 //! what it means: the session begins with the first word, which says who offers. Either way it is
 //! the only session of such a peer, and its connection ends with it.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Hub;
@@ -19,7 +20,8 @@ impl Hub {
         if self.is_taken(conn) {
             return Err(Refusal::InSession);
         }
-        let peer = self.called(conn, to).ok_or_else(|| Refusal::NoSuchPeer(PeerId::from(&**to)))?;
+        let called = self.called(conn, to).into_iter().next();
+        let peer = called.ok_or_else(|| Refusal::NoSuchPeer(PeerId::from(&**to)))?;
         let session = self.session_with(conn, &peer)?;
         if self.is_verbatim(&session) {
             self.open_session(now, session, None);
@@ -124,33 +126,51 @@ impl Hub {
         }
     }
 
-    /// A name that is an account's leads to that account's own peers only. What somebody calls itself
-    /// comes last.
-    fn called(&self, asker: ConnId, to: &str) -> Option<PeerId> {
-        let peer = PeerId::from(to);
-        let name = AccountName::parse(to)
-            .ok()
-            .filter(|name| self.accounts.account(name).is_some() && self.sees(asker, Some(name)));
-        let Some(name) = name else {
-            return self.peers.find(&peer).map(|_| peer).or_else(|| self.named(asker, to));
-        };
-        let producer = self.peers.of(&name).into_iter().find_map(|conn| {
-            let peer = self.peers.peer(conn)?;
-            let fits = peer.status.is(Role::Producer) && !peer.identity.verbatim;
-            fits.then(|| peer.id.clone())
+    /// All others that are called so, whoever is meant first.
+    pub(super) fn list_named(&mut self, conn: ConnId, name: Text) -> Result<(), Refusal> {
+        let mut peers = self.called(conn, &name);
+        peers.retain(|peer| {
+            let found = self.peers.find(peer);
+            found.is_some_and(|(other, peer)| other != conn && peer.status.is(Role::Producer))
         });
-        producer.or_else(|| {
-            let (_, holder) = self.peers.find(&peer)?;
-            (holder.account() == Some(&name)).then_some(peer)
-        })
+        self.answer(conn, Notice::Named { name, peers });
+        Ok(())
     }
 
-    /// The first producer that calls itself so, of those that the asker may see.
-    fn named(&self, asker: ConnId, name: &str) -> Option<PeerId> {
-        let mut producers = self.peers.listed(Role::Producer);
-        let found = producers.find(|listed| {
+    /// Who is meant by a name, the likeliest first. One that is an account's leads to that account's own
+    /// peers only. What somebody calls itself comes last.
+    fn called(&self, asker: ConnId, to: &str) -> Vec<PeerId> {
+        let account = AccountName::parse(to)
+            .ok()
+            .filter(|name| self.accounts.account(name).is_some() && self.sees(asker, Some(name)));
+        let peer = PeerId::from(to);
+        let by_id = self.peers.find(&peer).filter(|(_, holder)| match &account {
+            Some(name) => holder.account() == Some(name),
+            None => self.sees(asker, holder.account()),
+        });
+        let by_id = by_id.map(|_| peer);
+        let mut called = match &account {
+            Some(name) => self.producers_of(name).into_iter().chain(by_id).collect(),
+            None => by_id.into_iter().chain(self.named(asker, to)).collect::<Vec<_>>(),
+        };
+        let mut known = BTreeSet::new();
+        called.retain(|peer| known.insert(peer.clone()));
+        called
+    }
+
+    /// Those that are meant by its name. Who has no words for sessions is called by its own.
+    fn producers_of(&self, account: &AccountName) -> Vec<PeerId> {
+        let peers = self.peers.of(account).into_iter().filter_map(|conn| self.peers.peer(conn));
+        let producers =
+            peers.filter(|peer| peer.status.is(Role::Producer) && !peer.identity.verbatim);
+        producers.map(|peer| peer.id.clone()).collect()
+    }
+
+    /// The producers that call themselves so, of those that the asker may see.
+    fn named(&self, asker: ConnId, name: &str) -> Vec<PeerId> {
+        let producers = self.peers.listed(Role::Producer).filter(|listed| {
             listed.status.name.as_deref() == Some(name) && self.sees(asker, listed.account.as_ref())
         });
-        found.map(|listed| listed.peer)
+        producers.map(|listed| listed.peer).collect()
     }
 }
