@@ -172,7 +172,8 @@ impl Intercom {
             | Notice::DialledBy { .. }
             | Notice::Said { .. }
             | Notice::Producers(_)
-            | Notice::Consumers(_) => return None,
+            | Notice::Consumers(_)
+            | Notice::Named { .. } => return None,
         })
     }
 }
