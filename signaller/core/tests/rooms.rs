@@ -126,11 +126,15 @@ fn a_member_that_may_not_be_seen_is_not_there() {
     for name in ["ann", "bob", "eve"] {
         join(&mut world, name);
     }
-    let (ann, bob) = (world.id("ann"), world.id("bob"));
+    let (ann, bob, eve) = (world.id("ann"), world.id("bob"), world.id("eve"));
     assert_eq!(world.heard("eve").pop(), Some(joined(std::slice::from_ref(&bob))));
     world.clear();
     say(&mut world, "eve", ann.clone());
     world.expect_refusal("eve", Refusal::NoSuchPeer(ann.clone()));
+    // Nor does she speak to those to whom she is not there.
+    say(&mut world, "ann", eve.clone());
+    world.expect_refusal("ann", Refusal::NoSuchPeer(eve));
+    world.expect_silence();
     // From now on, and no longer.
     world.allow("ann", |ann| ann.rights.see = Circle::Users);
     assert_eq!(world.heard("eve"), [came(ann.clone())]);

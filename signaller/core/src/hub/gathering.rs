@@ -1,6 +1,7 @@
 //! Rooms: who is in one together, and what they tell each other there.
 //!
-//! A member knows of those members that it may see; of others nobody can tell whether they are there.
+//! A member knows of those members that it may see; of others nobody can tell whether they are there,
+//! and those to whom it is not there hear nothing of it.
 
 use std::time::Instant;
 
@@ -51,8 +52,11 @@ impl Hub {
         text: Text,
     ) -> Result<(), Refusal> {
         self.check_member(conn, &room)?;
-        let Some(from) = self.peers.peer(conn).map(|peer| peer.id.clone()) else { return Ok(()) };
-        let found = self.peers.find(&to).filter(|(_, peer)| self.sees(conn, peer.account()));
+        let Some(peer) = self.peers.peer(conn) else { return Ok(()) };
+        let (from, account) = (peer.id.clone(), peer.account());
+        let found = self.peers.find(&to).filter(|(other, peer)| {
+            self.sees(conn, peer.account()) && self.sees(*other, account)
+        });
         match found.map(|(other, _)| other) {
             None => Err(Refusal::NoSuchPeer(to)),
             Some(other) if !self.rooms.has(other, &room) => Err(Refusal::NotInRoom(to)),
