@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{World, named};
 use signaller_core::{
-    Circle, CloseReason, CredentialId, Fact, Identity, Input, Kind, Listed, Notice, Refusal,
-    Request, Right, Role, Status,
+    Circle, CloseReason, CredentialId, Fact, Identity, Input, Kind, Limits, Listed, Notice,
+    Refusal, Request, Right, Role, Status,
 };
 
 /// A door with a camera and a speaker, a person of the house, and somebody without an account.
@@ -73,6 +73,19 @@ fn a_viewer_needs_the_right_to_watch_and_a_speaker_the_right_to_talk() {
         world.start("ann", target);
         assert!(!matches!(*world.next("ann"), Notice::Refused(_)));
     }
+}
+
+#[test]
+fn who_may_not_watch_does_not_learn_whether_anybody_does() {
+    let limits = Limits { sessions_per_peer: 1, ..Limits::default() };
+    let mut world = World::with(limits).account("door", Kind::Device).phone("ann", "ann");
+    world.allow("door", |door| {
+        door.rights.watch = Circle::Listed([named("ann")].into());
+    });
+    world = world.stock("camera", "door").stock("eve", "eve").is("camera", &[Role::Producer]);
+    world.session("ann", "camera");
+    world.start("eve", "camera");
+    world.expect_refusal("eve", Refusal::Forbidden { of: named("door"), right: Right::Watch });
 }
 
 #[test]

@@ -52,13 +52,14 @@ impl Hub {
         if other == asker {
             return Err(Refusal::OnlyOneEnd(peer.clone()));
         }
-        self.check_session_count(from, to, other)?;
         let session = Session { producer, consumer, asker, call: joint };
         if let Err((of, right)) = self.permit(&session) {
             let asker = from.account().cloned();
             self.record(Fact::Forbidden { asker, of: of.clone(), right });
             return Err(Refusal::Forbidden { of, right });
         }
+        // Who may not have one does not learn whether others have.
+        self.check_session_count(from, to, other)?;
         Ok(session)
     }
 
