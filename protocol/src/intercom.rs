@@ -504,6 +504,13 @@ pub enum EndReason {
     Incompatible,
 }
 
+impl std::fmt::Display for EndReason {
+    /// As on the wire.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// As WebRTC's `RTCIceServer`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {

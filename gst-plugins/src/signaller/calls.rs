@@ -3,7 +3,7 @@
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gstrswebrtc::signaller::WebRTCSignallerRole;
-use intercom_client::{Account, CallEnd, CallEvent, CallId, PeerId, Status};
+use intercom_client::{Account, CallEvent, CallId, PeerId, Status};
 
 use super::imp::{Signaller, lock, printable};
 use crate::CAT;
@@ -44,7 +44,7 @@ impl Signaller {
             CallEvent::Back { call } => self.call_state(Some(call), "back", None),
             CallEvent::Ended { call, reason } => {
                 lock(&self.held).take_if(|current| current == call);
-                self.call_state(Some(call), "ended", Some(word(*reason)));
+                self.call_state(Some(call), "ended", Some(&reason.to_string()));
             }
             // A consumer follows by itself.
             CallEvent::Peer { .. } | CallEvent::PeerGone { .. } | CallEvent::Updated { .. } => {}
@@ -65,21 +65,5 @@ impl Signaller {
     fn call_state(&self, call: Option<&CallId>, state: &str, detail: Option<&str>) {
         let args: [&dyn ToValue; 3] = [&call.map(CallId::as_str), &state, &detail.map(printable)];
         self.emit("call-state-changed", &args);
-    }
-}
-
-/// As on the wire.
-fn word(reason: CallEnd) -> &'static str {
-    match reason {
-        CallEnd::Hangup => "hangup",
-        CallEnd::Rejected => "rejected",
-        CallEnd::Busy => "busy",
-        CallEnd::NoAnswer => "noAnswer",
-        CallEnd::Cancelled => "cancelled",
-        CallEnd::Disconnected => "disconnected",
-        CallEnd::MediaFailed => "mediaFailed",
-        CallEnd::AnsweredElsewhere => "answeredElsewhere",
-        CallEnd::LoggedOut => "loggedOut",
-        CallEnd::Incompatible => "incompatible",
     }
 }

@@ -21,7 +21,6 @@ use super::{
     control::{Control, Request},
     remote::Remote,
     silence::{Look, Silence},
-    words,
 };
 use crate::{
     cli,
@@ -476,10 +475,10 @@ impl State {
     fn ended(&mut self, id: &CallId, reason: CallEnd, end: &End) {
         let Some(Call { with, .. }) = self.call.take_if(|call| call.id == *id) else { return };
         self.let_go();
-        let words = words::reason(reason);
+        let words = reason.to_string();
         cli::say(&format!("call ended: {words}"));
         let is_normal = reason == CallEnd::Hangup;
-        self.over(&with, if is_normal { Ok(()) } else { Err(words) }, end);
+        self.over(&with, if is_normal { Ok(()) } else { Err(&words) }, end);
     }
 
     /// A terminal ends with its call.

@@ -1,8 +1,7 @@
-//! Whose calls are accepted, what a phone is told, and the words for how a call ended.
+//! Whose calls are accepted, and what a phone is told.
 
 use std::{fmt, str::FromStr};
 
-use intercom_client::CallEnd;
 use tokio::sync::oneshot;
 
 use super::control::Request;
@@ -73,22 +72,6 @@ pub(super) enum News {
     RemoteFailed(String),
     /// The loudspeaker failed; one sentence.
     LoudspeakerFailed(String),
-}
-
-/// Why a call ended, as on the wire.
-pub(super) fn reason(end: CallEnd) -> &'static str {
-    match end {
-        CallEnd::Hangup => "hangup",
-        CallEnd::Rejected => "rejected",
-        CallEnd::Busy => "busy",
-        CallEnd::NoAnswer => "noAnswer",
-        CallEnd::Cancelled => "cancelled",
-        CallEnd::Disconnected => "disconnected",
-        CallEnd::MediaFailed => "mediaFailed",
-        CallEnd::AnsweredElsewhere => "answeredElsewhere",
-        CallEnd::LoggedOut => "loggedOut",
-        CallEnd::Incompatible => "incompatible",
-    }
 }
 
 #[cfg(test)]
