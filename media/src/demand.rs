@@ -41,6 +41,8 @@ struct Inner {
 struct State {
     /// By their connections.
     viewers: HashSet<String>,
+    /// Somebody has asked, and has not come yet: the sink may want to see pictures before it answers.
+    is_expected: bool,
     /// Whether the sink has seen what it must see before anybody comes.
     is_ready: bool,
     /// Counts decisions: a timer of an older one has nothing to say.
@@ -53,7 +55,8 @@ impl Demand {
     /// here; with `keeps_open`, devices are never to be closed.
     pub(crate) fn new(keeps_open: bool, act: impl Fn(Now) + Send + Sync + 'static) -> Self {
         let now = Now { is_watched: true, is_open: true };
-        let state = State { viewers: HashSet::new(), is_ready: false, turn: 0, now };
+        let (viewers, is_expected, is_ready) = (HashSet::new(), false, false);
+        let state = State { viewers, is_expected, is_ready, turn: 0, now };
         Self(Arc::new(Inner { keeps_open, state: Mutex::new(state), act: Box::new(act) }))
     }
 
@@ -97,6 +100,7 @@ impl Demand {
 
     fn expect(&self) {
         let mut state = self.lock();
+        state.is_expected = state.viewers.is_empty();
         self.close_after(ARRIVAL, &mut state);
         self.tell(&mut state, Some(true));
     }
@@ -108,6 +112,7 @@ impl Demand {
             false => state.viewers.remove(connection),
         };
         if changed {
+            state.is_expected = false;
             self.close_after(LINGER, &mut state);
             self.tell(&mut state, comes.then_some(true));
         }
@@ -116,7 +121,7 @@ impl Demand {
     /// Has devices closed when nothing has happened until then and nobody is there.
     fn close_after(&self, time: Duration, state: &mut State) {
         state.turn += 1;
-        if self.0.keeps_open || !state.viewers.is_empty() {
+        if !state.viewers.is_empty() {
             return;
         }
         let (demand, turn) = (Arc::downgrade(&self.0), state.turn);
@@ -124,13 +129,15 @@ impl Demand {
             let Some(demand) = demand.upgrade().map(Self) else { return };
             let mut state = demand.lock();
             if state.turn == turn && state.is_ready {
-                demand.tell(&mut state, Some(false));
+                state.is_expected = false;
+                let stays = demand.0.keeps_open;
+                demand.tell(&mut state, Some(stays));
             }
         });
     }
 
     fn tell(&self, state: &mut State, open: Option<bool>) {
-        let is_watched = !state.is_ready || !state.viewers.is_empty();
+        let is_watched = !state.is_ready || state.is_expected || !state.viewers.is_empty();
         let now = Now { is_watched, is_open: open.unwrap_or(state.now.is_open) };
         if std::mem::replace(&mut state.now, now) != now {
             (self.0.act)(now);
@@ -206,6 +213,10 @@ mod tests {
         assert_eq!(closed, now(false, false));
         assert!(of_kept.try_iter().all(|now| now.is_open));
         demand.expect();
-        assert_eq!(said.try_recv(), Ok(now(false, true)));
+        assert_eq!(
+            said.try_recv(),
+            Ok(now(true, true)),
+            "the sink may want a picture to answer with"
+        );
     }
 }

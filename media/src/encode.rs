@@ -98,9 +98,12 @@ impl Encoder {
         self.follow();
     }
 
-    /// Encodes nothing from here on, or again.
+    /// Encodes nothing from here on, or again; then with a key frame first.
     pub fn rest(&self, rests: bool) {
         self.valve.set_property("drop", rests);
+        if !rests && let Some(pad) = self.element.static_pad("src") {
+            pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
+        }
     }
 
     /// The sink knows what is encoded: key frames come when they are asked for.

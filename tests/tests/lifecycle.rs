@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use intercom_tests::{PATIENCE, Program, Signaller};
+use intercom_tests::{PATIENCE, Program, Signaller, Stranger};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// A frame of what is seen, a byte a pixel.
@@ -92,6 +93,23 @@ fn a_microphone_that_fails_does_not_touch_the_picture() {
     await_that("more of the picture", || brightness(&seen).len() > before + 30);
     assert_eq!(changes(&seen), 0);
     assert!(viewer.terminate().success());
+}
+
+#[test]
+fn who_brings_an_offer_is_answered_though_nobody_watches() {
+    const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+        a=group:BUNDLE 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n\
+        a=recvonly\r\na=rtcp-mux\r\na=setup:actpass\r\na=ice-ufrag:abcd\r\n\
+        a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 \
+        00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
+        a=rtpmap:96 VP8/90000\r\n";
+    let signaller = Signaller::start();
+    let media = ["--video", "test", "--audio", "none", "--size", "320x240@30"];
+    let (mut door, id) = signaller.producer("door", &media);
+    door.expect("nobody is there, camera and microphone are closed");
+    let mut viewer = Stranger::connect(&signaller.ws());
+    viewer.send(json!({"type": "startSession", "peerId": id, "offer": OFFER}));
+    viewer.expect("an answer", |message| message["sdp"]["type"] == "answer");
 }
 
 /// Watches, and writes the picture into a file, small and grey.
