@@ -304,7 +304,8 @@ impl Hub {
     fn time_passed(&mut self, now: Instant) {
         while let Some(due) = self.timers.pop(now) {
             match due {
-                Due::FirstWord(session) => self.producer_was_silent(session),
+                Due::FirstWord(session) => self.nobody_spoke(session),
+                Due::Dialled(conn) => self.said_nothing(conn),
                 Due::Ring(call) => self.nobody_answered(now, call),
                 Due::Grace(conn) => self.close(now, conn, CloseReason::NotBack),
                 Due::Newcomer(conn) => self.waited_enough(now, conn),

@@ -13,7 +13,8 @@ pub struct Limits {
     pub sessions_per_pair: usize,
     /// Bytes of what a peer says about itself; every list repeats them.
     pub meta_len: usize,
-    /// How long a session may wait for its producer's first word.
+    /// How long a session may wait for its producer's first word, or for anybody's if it is one of two
+    /// that have no words for sessions; and who has dialled, for its own.
     pub first_word: Duration,
     /// How long a call rings.
     pub ring: Duration,

@@ -38,7 +38,7 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 struct Entry {
     session: Session,
-    /// Its producer has not said anything yet.
+    /// Whoever has the first word in it has not said anything yet.
     is_waiting: bool,
 }
 
@@ -55,8 +55,8 @@ impl Sessions {
         self.all.remove(&id).map(|entry| entry.session)
     }
 
-    /// The producer said something; whether it was the first time.
-    pub(crate) fn producer_spoke(&mut self, id: SessionId) -> bool {
+    /// That one said something; whether it was the first time.
+    pub(crate) fn spoke(&mut self, id: SessionId) -> bool {
         self.all.get_mut(&id).is_some_and(|entry| std::mem::take(&mut entry.is_waiting))
     }
 

@@ -8,8 +8,10 @@ use crate::ids::{CallId, ConnId, SessionId};
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
-    /// A session's producer has said nothing.
+    /// Nobody has said what a session begins with.
     FirstWord(SessionId),
+    /// Who has dialled has not said it.
+    Dialled(ConnId),
     /// Nobody has answered a call.
     Ring(CallId),
     /// A lost connection has not come back.

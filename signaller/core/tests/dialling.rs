@@ -137,6 +137,35 @@ fn a_first_word_that_comes_to_nothing_ends_it() {
 }
 
 #[test]
+fn a_dial_after_which_nobody_says_anything_ends() {
+    for kind in [Role::Producer, Role::Consumer] {
+        let mut world = old(World::new().peer("cam").is("cam", &[kind]), "a");
+        let cam = world.id("cam");
+        dial(&mut world, "a", cam.as_str());
+        world.advance(Duration::from_secs(59));
+        say(&mut world, "a", "hm", Meaning::Nothing);
+        assert_eq!(world.closed("a"), None);
+        world.advance(Duration::from_secs(1));
+        assert_eq!(world.closed("a"), Some(CloseReason::SessionEnded));
+    }
+    // Who has said it is waited for no longer than any other.
+    let mut world = old(World::new().peer("cam").is("cam", &[Role::Producer]), "a");
+    let cam = world.id("cam");
+    dial(&mut world, "a", cam.as_str());
+    world.advance(Duration::from_secs(50));
+    say(&mut world, "a", "…", Meaning::Ask);
+    world.advance(Duration::from_secs(59));
+    assert_eq!((world.closed("a"), world.hub.session_count()), (None, 1));
+    // Nor does anybody keep one of its kind from others in that way.
+    let mut world = old(old(old(World::new(), "a"), "b"), "c");
+    dial(&mut world, "a", "b");
+    world.advance(Duration::from_secs(60));
+    let ended = [world.closed("a"), world.closed("b")];
+    assert_eq!(ended, [Some(CloseReason::SessionEnded); 2]);
+    assert_eq!(world.hub.session_count(), 0);
+}
+
+#[test]
 fn it_is_watched_as_any_producer_and_silence_ends_it() {
     let mut world = old(World::new().peer("phone"), "a");
     let session = world.session("phone", "a");

@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::Hub;
 use crate::accounts::AccountName;
 use crate::ids::{ConnId, PeerId, SessionId};
+use crate::timers::Due;
 use crate::words::{CloseReason, Meaning, Notice, Refusal, Role, Text};
 
 impl Hub {
@@ -27,6 +28,7 @@ impl Hub {
             self.open_session(now, session, None);
         } else {
             self.dialled.insert(conn, peer.clone());
+            self.timers.set(Due::Dialled(conn), now + self.limits.first_word);
             self.answer(conn, Notice::Dialled { peer });
         }
         Ok(())
@@ -46,6 +48,7 @@ impl Hub {
         let Some(session) = self.sessions.session(id) else { return Ok(()) };
         match session.other(conn).filter(|_| self.is_verbatim(session)) {
             Some(other) => {
+                self.spoke(id);
                 self.notify(other, Notice::Said { text });
                 Ok(())
             }
@@ -61,9 +64,16 @@ impl Hub {
 
     /// A peer is gone: who was about to speak to it has nobody to speak to.
     pub(super) fn hang_up_on(&mut self, conn: ConnId, peer: &PeerId) {
-        self.dialled.remove(&conn);
+        self.forget_dialled(conn);
         let waiting = self.dialled.iter().filter(|(_, dialled)| *dialled == peer);
         self.over.extend(waiting.map(|(conn, _)| *conn));
+    }
+
+    /// Whoever has dialled has let its time pass.
+    pub(super) fn said_nothing(&mut self, conn: ConnId) {
+        if self.forget_dialled(conn).is_some() {
+            self.over.push(conn);
+        }
     }
 
     /// Closes those whose only session has ended.
@@ -73,12 +83,17 @@ impl Hub {
         }
     }
 
+    fn forget_dialled(&mut self, conn: ConnId) -> Option<PeerId> {
+        self.timers.cancel(Due::Dialled(conn));
+        self.dialled.remove(&conn)
+    }
+
     /// The first word to a peer whose protocol has words for a session.
     fn first_word(&mut self, now: Instant, conn: ConnId, meaning: Meaning) -> Result<(), Refusal> {
         if !matches!(meaning, Meaning::Offer { .. } | Meaning::Ask | Meaning::Harm(_)) {
             return Ok(());
         }
-        let Some(peer) = self.dialled.remove(&conn) else { return Ok(()) };
+        let Some(peer) = self.forget_dialled(conn) else { return Ok(()) };
         let begun = self.begin(now, conn, &peer, meaning);
         if begun.is_err() {
             self.over.push(conn);

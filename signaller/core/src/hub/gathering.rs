@@ -54,9 +54,10 @@ impl Hub {
         self.check_member(conn, &room)?;
         let Some(peer) = self.peers.peer(conn) else { return Ok(()) };
         let (from, account) = (peer.id.clone(), peer.account());
-        let found = self.peers.find(&to).filter(|(other, peer)| {
-            self.sees(conn, peer.account()) && self.sees(*other, account)
-        });
+        let found = self
+            .peers
+            .find(&to)
+            .filter(|(other, peer)| self.sees(conn, peer.account()) && self.sees(*other, account));
         match found.map(|(other, _)| other) {
             None => Err(Refusal::NoSuchPeer(to)),
             Some(other) if !self.rooms.has(other, &room) => Err(Refusal::NotInRoom(to)),

@@ -75,8 +75,8 @@ impl Hub {
         if !from_producer && matches!(payload, Payload::Offer(_)) {
             return self.refuse_offer(conn, other);
         }
-        if from_producer && self.sessions.producer_spoke(id) {
-            self.timers.cancel(Due::FirstWord(id));
+        if from_producer {
+            self.spoke(id);
         }
         self.notify(other, Notice::Relayed { session: id, payload });
         Ok(())
@@ -135,9 +135,19 @@ impl Hub {
         }
     }
 
-    pub(super) fn producer_was_silent(&mut self, id: SessionId) {
+    /// The first word in a session, or a later one.
+    pub(super) fn spoke(&mut self, id: SessionId) {
+        if self.sessions.spoke(id) {
+            self.timers.cancel(Due::FirstWord(id));
+        }
+    }
+
+    pub(super) fn nobody_spoke(&mut self, id: SessionId) {
+        let is_verbatim = self.sessions.session(id).is_some_and(|ends| self.is_verbatim(ends));
+        let silence =
+            if is_verbatim { "nobody said anything" } else { "the producer said nothing" };
         let seconds = self.limits.first_word.as_secs();
-        let fault = Text::from(format!("the producer said nothing for {seconds} s"));
+        let fault = Text::from(format!("{silence} for {seconds} s"));
         self.end_for_both(id, Some(&fault));
     }
 
@@ -200,13 +210,13 @@ impl Hub {
         let producer = self.add_end(session.producer, id)?;
         let consumer = self.add_end(session.consumer, id)?;
         let is_verbatim = self.is_verbatim(&session);
-        self.sessions.insert(id, session, !is_verbatim);
+        self.sessions.insert(id, session, true);
+        self.timers.set(Due::FirstWord(id), now + self.limits.first_word);
         if is_verbatim {
             let (asker, asked) = (consumer.0.clone(), producer.0.clone());
             self.answer(session.consumer, Notice::Dialled { peer: asked });
             self.notify(session.producer, Notice::DialledBy { peer: asker });
         } else {
-            self.timers.set(Due::FirstWord(id), now + self.limits.first_word);
             self.tell_ends(id, session, [producer.0, consumer.0], offer);
         }
         let (producer, consumer, call) = (producer.1, consumer.1, session.call);
