@@ -213,15 +213,15 @@ impl Sound {
 
     /// Starts a source and has it mixed in.
     fn plug(&self, bin: gst::Bin) -> Result<Input, Failure> {
+        start(&bin)?;
         // Its failure to start must not be the pipeline's.
         bin.set_locked_state(true);
-        self.pipeline.add(&bin).map_err(|error| Failure::gone(&error.to_string()))?;
-        if let Err(failure) = self.start(&bin) {
+        let pad =
+            self.mixer.request_pad_simple("sink_%u").filter(|_| self.pipeline.add(&bin).is_ok());
+        let Some(pad) = pad else {
             discard(&self.pipeline, &bin);
-            return Err(failure);
-        }
-        let pad = self.mixer.request_pad_simple("sink_%u");
-        let pad = pad.ok_or_else(|| Failure::gone("the mixer takes no more"))?;
+            return Err(Failure::gone("the mixer takes no more"));
+        };
         let meter = Meter::default();
         meter.count(false, &pad);
         let linked = bin.static_pad("src").is_some_and(|src| src.link(&pad).is_ok());
@@ -233,19 +233,6 @@ impl Sound {
         discard(&self.pipeline, &bin);
         self.mixer.release_request_pad(&pad);
         Err(Failure::gone("it does not start"))
-    }
-
-    /// Opens the device.
-    fn start(&self, bin: &gst::Bin) -> Result<(), Failure> {
-        if bin.set_state(gst::State::Ready).is_ok() {
-            return Ok(());
-        }
-        let bus = self.pipeline.bus();
-        let message = bus.and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
-        Err(match message.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Error(error)) => Failure::of(&error.error()),
-            _ => Failure::gone("it cannot be opened"),
-        })
     }
 
     fn close(&mut self) {
@@ -333,10 +320,52 @@ pub fn look_after(sound: &Rc<RefCell<Sound>>) {
     });
 }
 
+/// Opens the device, on a bus of its own: what others have said on the pipeline's is not for us.
+fn start(bin: &gst::Bin) -> Result<(), Failure> {
+    let bus = gst::Bus::new();
+    bin.set_bus(Some(&bus));
+    let opened = bin.set_state(gst::State::Ready);
+    bin.set_bus(None);
+    if opened.is_ok() {
+        return Ok(());
+    }
+    let stopped = bin.set_state(gst::State::Null);
+    let message = bus.pop_filtered(&[gst::MessageType::Error]).filter(|_| stopped.is_ok());
+    Err(match message.as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Error(error)) => Failure::of(&error.error()),
+        _ => Failure::gone("it cannot be opened"),
+    })
+}
+
 fn discard(pipeline: &gst::Pipeline, bin: &gst::Bin) {
     bin.set_locked_state(true);
     let stopped = bin.set_state(gst::State::Null);
     if stopped.is_err() || pipeline.remove(bin).is_err() {
         tracing::debug!("a source of sound did not stop cleanly");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_others_have_said_stays_when_a_microphone_fails() {
+        crate::init().unwrap();
+        let pipeline = gst::Pipeline::new();
+        let spec = "alsa:nosuch".parse().unwrap();
+        let (mut sound, _) = Sound::add(&pipeline, &spec).unwrap().unwrap();
+        let bus = pipeline.bus().unwrap();
+        bus.post(gst::message::Application::new(gst::Structure::new_empty("first"))).unwrap();
+        let other = gst::message::Error::new(gst::ResourceError::Failed, "of another");
+        bus.post(other).unwrap();
+        sound.keep_open(true);
+        let said: Vec<_> = std::iter::from_fn(|| bus.pop()).collect();
+        let types: Vec<_> = said.iter().map(|message| message.type_()).collect();
+        assert_eq!(types[..2], [gst::MessageType::Application, gst::MessageType::Error]);
+        let gone = Change { device: Device::Microphone, trouble: Some(Trouble::Gone) };
+        assert!(said.iter().any(|message| Change::read(message) == Some(gone)), "{said:?}");
     }
 }
