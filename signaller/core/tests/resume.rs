@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{World, named, phone_of};
 use signaller_core::{
-    CallId, CallStage, CloseReason, EndReason, Fact, Identity, Input, Limits, Notice, OpenCall,
-    Request, Role,
+    Access, CallId, CallStage, CloseReason, EndReason, Fact, Identity, Input, Limits, Notice,
+    OpenCall, Request, Role,
 };
 
 const PROBE: Duration = Duration::from_secs(2);
@@ -35,6 +35,32 @@ fn a_living_holder_keeps_its_peer_id() {
     assert_eq!(world.closed("second"), Some(CloseReason::PeerIdTaken));
     world.advance(PROBE * 2);
     assert_eq!(world.closed("first"), None);
+}
+
+#[test]
+fn a_peer_id_is_asked_for_within_its_account_only() {
+    let mut world = two_for_one_id();
+    world.input(Input::Alive { conn: world.conn("first") });
+    let guest = Identity::guest(Access::Full);
+    let uid = |identity| Identity { peer: Some("uid".into()), ..identity };
+    world.connect("guest", uid(guest.clone()));
+    world.welcomed("guest");
+    world.probed.clear();
+    for (name, wanted) in [
+        ("bob", Identity { peer: Some("door-1".into()), ..phone_of("bob") }),
+        ("stranger", Identity { peer: Some("door-1".into()), ..guest.clone() }),
+        ("device", uid(Identity::account(named("door")))),
+    ] {
+        world.allow("bob", |_| ());
+        world.connect(name, wanted);
+        assert_eq!(world.closed(name), Some(CloseReason::PeerIdTaken), "{name}");
+    }
+    assert!(world.probed.is_empty(), "{:?}", world.probed);
+    // Of guests nobody knows whether they are the same.
+    world.connect("again", uid(guest));
+    assert_eq!(world.probed, ["guest"]);
+    world.advance(PROBE);
+    world.welcomed("again");
 }
 
 #[test]

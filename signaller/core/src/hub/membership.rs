@@ -58,16 +58,18 @@ impl Hub {
             return;
         }
         let holder = identity.peer.as_ref().and_then(|id| self.peers.find(id));
-        match holder.map(|(holder, peer)| (holder, peer.is_away)) {
-            None => self.welcome(now, conn, identity),
-            Some((holder, true)) => {
-                self.close(now, holder, CloseReason::Replaced);
-                self.welcome(now, conn, identity);
-            }
-            Some((holder, false)) => {
-                self.wait(now, conn, identity, Awaits::Leave(holder));
-                self.outputs.push_back(Output::Probe { conn: holder });
-            }
+        let Some((holder, peer)) = holder else {
+            self.welcome(now, conn, identity);
+            return;
+        };
+        if peer.account() != identity.account.as_ref() {
+            self.refuse(conn, CloseReason::PeerIdTaken); // and another account's holder is not disturbed
+        } else if peer.is_away {
+            self.close(now, holder, CloseReason::Replaced);
+            self.welcome(now, conn, identity);
+        } else {
+            self.wait(now, conn, identity, Awaits::Leave(holder));
+            self.outputs.push_back(Output::Probe { conn: holder });
         }
     }
 
