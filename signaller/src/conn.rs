@@ -388,7 +388,7 @@ impl End {
 fn close_code(reason: CloseReason) -> CloseCode {
     match reason {
         CloseReason::Stopping => CloseCode::Away,
-        CloseReason::TooSlow | CloseReason::NotBack => CloseCode::Policy,
+        CloseReason::TooSlow | CloseReason::TooFast | CloseReason::NotBack => CloseCode::Policy,
         CloseReason::LoggedOut | CloseReason::SessionEnded => CloseCode::Normal,
         CloseReason::Revoked => CloseCode::Library(4401),
         CloseReason::Cut => CloseCode::Library(4403),
@@ -403,6 +403,7 @@ fn close_words(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Stopping => "the server stops",
         CloseReason::TooSlow => "you do not read what you are sent",
+        CloseReason::TooFast => "you said too much before you were welcome",
         CloseReason::NotBack => "you did not come back in time",
         CloseReason::LoggedOut => "you logged out",
         CloseReason::LoggedInAlready => "this account is logged in already",

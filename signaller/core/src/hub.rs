@@ -229,8 +229,8 @@ impl Hub {
     }
 
     fn requested(&mut self, now: Instant, conn: ConnId, request: Request, tag: Option<Text>) {
-        if let Some(newcomer) = self.newcomers.get_mut(&conn) {
-            newcomer.wait_with(request, tag);
+        if self.newcomers.contains_key(&conn) {
+            self.asked_early(conn, request, tag);
             return;
         }
         if self.peers.peer(conn).is_none() {

@@ -609,6 +609,8 @@ pub enum CallStage {
 pub enum CloseReason {
     /// It does not read what it is sent.
     TooSlow,
+    /// It asked for more before its welcome than can wait until then.
+    TooFast,
     /// It did not come back in time.
     NotBack,
     /// It logged out.

@@ -64,6 +64,26 @@ fn a_peer_id_is_asked_for_within_its_account_only() {
 }
 
 #[test]
+fn a_newcomer_is_answered_or_closed_and_nothing_is_lost() {
+    let mut world = two_for_one_id();
+    for _ in 0..15 {
+        world.ask("second", Request::ListProducers);
+    }
+    world.ask("second", Request::LogOut);
+    world.connect("third", holder("door-1"));
+    for _ in 0..17 {
+        world.ask("third", Request::ListProducers);
+    }
+    assert_eq!((world.closed("second"), world.closed("third")), (None, Some(CloseReason::TooFast)));
+    world.leave("first");
+    world.welcomed("second");
+    let answered = world.heard("second");
+    assert!(answered.iter().all(|answer| matches!(answer, Notice::Producers(_))), "{answered:?}");
+    assert_eq!((answered.len(), world.closed("second")), (15, Some(CloseReason::LoggedOut)));
+    assert_eq!(world.hub.peer_count(), 0);
+}
+
+#[test]
 fn a_silent_holder_is_replaced_and_no_request_is_lost() {
     let mut world = two_for_one_id();
     world.set("second", &[Role::Producer], None);

@@ -11,7 +11,7 @@ use crate::peers::{Identity, Peer};
 use crate::timers::Due;
 use crate::words::{CloseReason, EndReason, Notice, Request, Role, Status, Text};
 
-/// Requests that wait for a newcomer's welcome; what exceeds them is lost with the newcomer.
+/// Requests that wait for a newcomer's welcome; who asks for more is closed.
 const WAITING_REQUESTS: usize = 16;
 
 /// Credentials that were revoked of late: somebody may be on the way in with one. A changed password
@@ -33,14 +33,6 @@ enum Awaits {
     Leave(ConnId),
     /// The account, which is so new that nobody has told of it yet.
     Account,
-}
-
-impl Newcomer {
-    pub(super) fn wait_with(&mut self, request: Request, tag: Option<Text>) {
-        if self.waiting.len() < WAITING_REQUESTS {
-            self.waiting.push((request, tag));
-        }
-    }
 }
 
 impl Hub {
@@ -70,6 +62,17 @@ impl Hub {
         } else {
             self.wait(now, conn, identity, Awaits::Leave(holder));
             self.outputs.push_back(Output::Probe { conn: holder });
+        }
+    }
+
+    /// What a newcomer asks waits for its welcome.
+    pub(super) fn asked_early(&mut self, conn: ConnId, request: Request, tag: Option<Text>) {
+        let Some(newcomer) = self.newcomers.get_mut(&conn) else { return };
+        if newcomer.waiting.len() < WAITING_REQUESTS {
+            newcomer.waiting.push((request, tag));
+        } else {
+            self.forget_newcomer(conn);
+            self.refuse(conn, CloseReason::TooFast);
         }
     }
 
