@@ -13,6 +13,8 @@ use gst::{glib, prelude::*};
 use gstintercom::Signaller;
 use gstrswebrtc::webrtcsink::BaseWebRTCSink;
 
+use crate::peer;
+
 /// Devices stay open this long after the last viewer: who only reloads a page finds them open.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -35,7 +37,7 @@ pub(crate) struct Demand(Arc<Inner>);
 struct Inner {
     keeps_open: bool,
     state: Mutex<State>,
-    act: Box<dyn Fn(Now) + Send + Sync>,
+    act: Box<dyn Fn(Now, Now) + Send + Sync>,
 }
 
 struct State {
@@ -51,9 +53,9 @@ struct State {
 }
 
 impl Demand {
-    /// At first everything is needed. `act` hears of each change, in any thread, and must not come back
-    /// here; with `keeps_open`, devices are never to be closed.
-    pub(crate) fn new(keeps_open: bool, act: impl Fn(Now) + Send + Sync + 'static) -> Self {
+    /// At first everything is needed. `act` hears of each change, before and after, in any thread, and must
+    /// not come back here; with `keeps_open`, devices are never to be closed.
+    pub(crate) fn new(keeps_open: bool, act: impl Fn(Now, Now) + Send + Sync + 'static) -> Self {
         let now = Now { is_watched: true, is_open: true };
         let (viewers, is_expected, is_ready) = (HashSet::new(), false, false);
         let state = State { viewers, is_expected, is_ready, turn: 0, now };
@@ -62,27 +64,15 @@ impl Demand {
 
     /// Follows who comes to a sink and goes.
     pub(crate) fn follow(&self, sink: &BaseWebRTCSink, signaller: &Signaller) {
-        // The sink begins to register when it knows what it offers, whether or not it gets through.
-        for signal in ["connected", "disconnected"] {
-            let demand = self.clone();
-            signaller.connect(signal, false, move |_| {
-                demand.ready();
-                None
-            });
-        }
+        let demand = self.clone();
+        peer::on_registration(signaller, move || demand.ready());
         let demand = self.clone();
         signaller.connect("session-requested", false, move |_| {
             demand.expect();
             None
         });
-        for (signal, comes) in [("consumer-added", true), ("consumer-removed", false)] {
-            let demand = self.clone();
-            sink.connect(signal, false, move |values| {
-                let webrtcbin = values.get(2)?.get::<gst::Element>().ok()?;
-                demand.viewer(webrtcbin.name().as_str(), comes);
-                None
-            });
-        }
+        let (here, gone) = (self.clone(), self.clone());
+        peer::follow_viewers(sink, move |viewer| here.come(viewer), move |viewer| gone.go(viewer));
     }
 
     /// Whether devices shall be open now.
@@ -105,17 +95,24 @@ impl Demand {
         self.tell(&mut state, Some(true));
     }
 
-    fn viewer(&self, connection: &str, comes: bool) {
+    fn come(&self, viewer: &str) {
         let mut state = self.lock();
-        let changed = match comes {
-            true => state.viewers.insert(connection.to_owned()),
-            false => state.viewers.remove(connection),
-        };
-        if changed {
-            state.is_expected = false;
-            self.close_after(LINGER, &mut state);
-            self.tell(&mut state, comes.then_some(true));
+        if state.viewers.insert(viewer.to_owned()) {
+            self.changed(&mut state, Some(true));
         }
+    }
+
+    fn go(&self, viewer: &str) {
+        let mut state = self.lock();
+        if state.viewers.remove(viewer) {
+            self.changed(&mut state, None);
+        }
+    }
+
+    fn changed(&self, state: &mut State, open: Option<bool>) {
+        state.is_expected = false;
+        self.close_after(LINGER, state);
+        self.tell(state, open);
     }
 
     /// Has devices closed when nothing has happened until then and nobody is there.
@@ -139,8 +136,9 @@ impl Demand {
     fn tell(&self, state: &mut State, open: Option<bool>) {
         let is_watched = !state.is_ready || state.is_expected || !state.viewers.is_empty();
         let now = Now { is_watched, is_open: open.unwrap_or(state.now.is_open) };
-        if std::mem::replace(&mut state.now, now) != now {
-            (self.0.act)(now);
+        let before = std::mem::replace(&mut state.now, now);
+        if before != now {
+            (self.0.act)(before, now);
         }
     }
 
@@ -166,7 +164,7 @@ mod tests {
     /// With what is said while its main loop runs for this long.
     fn demand(keeps_open: bool) -> (Demand, Receiver<Now>) {
         let (sender, said) = channel();
-        let demand = Demand::new(keeps_open, move |now| {
+        let demand = Demand::new(keeps_open, move |_, now| {
             let _ = sender.send(now);
         });
         (demand, said)
@@ -179,17 +177,17 @@ mod tests {
     #[test]
     fn there_is_rest_only_between_readiness_and_viewers() {
         let (demand, said) = demand(false);
-        demand.viewer("a", true);
-        demand.viewer("a", false);
+        demand.come("a");
+        demand.go("a");
         assert!(said.try_recv().is_err(), "before it is ready everything is needed");
         demand.ready();
         assert_eq!(said.try_recv(), Ok(now(false, true)));
-        demand.viewer("b", true);
+        demand.come("b");
         assert_eq!(said.try_recv(), Ok(now(true, true)));
-        demand.viewer("c", true);
-        demand.viewer("b", false);
+        demand.come("c");
+        demand.go("b");
         assert!(said.try_recv().is_err());
-        demand.viewer("c", false);
+        demand.go("c");
         assert_eq!(said.try_recv(), Ok(now(false, true)));
     }
 
@@ -199,8 +197,8 @@ mod tests {
         let (kept, of_kept) = self::demand(true);
         for demand in [&demand, &kept] {
             demand.ready();
-            demand.viewer("a", true);
-            demand.viewer("a", false);
+            demand.come("a");
+            demand.go("a");
         }
         assert_eq!(said.try_iter().last(), Some(now(false, true)));
         let context = glib::MainContext::default();

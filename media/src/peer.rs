@@ -3,7 +3,7 @@
 //! Upstream's elements do the sending and receiving; which settings they need, and why, stands
 //! here.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use gst::{glib, prelude::*};
 use gstintercom::{Signaller, WebRTCSignallerRole};
@@ -118,6 +118,41 @@ pub fn say_goodbye(signaller: &Signaller) {
     }
 }
 
+/// Has it told who comes to a sink and goes, each by the name of its connection, in any thread. Who comes goes
+/// at least once, with its connection; upstream may say so before it says who comes.
+pub fn follow_viewers(
+    sink: &impl IsA<gst::Element>,
+    come: impl Fn(&str) + Send + Sync + 'static,
+    go: impl Fn(&str) + Send + Sync + 'static,
+) {
+    let go = Arc::new(go);
+    let gone = go.clone();
+    sink.connect("consumer-added", false, move |values| {
+        let webrtcbin = values.get(2)?.get::<gst::Element>().ok()?;
+        let (name, gone) = (webrtcbin.name(), gone.clone());
+        come(&name);
+        webrtcbin.add_weak_ref_notify(move || gone(&name));
+        None
+    });
+    sink.connect("consumer-removed", false, move |values| {
+        go(&values.get(2)?.get::<gst::Element>().ok()?.name());
+        None
+    });
+}
+
+/// Has it told when a sink begins to register, whether or not it gets through: it has then seen what it must
+/// see before anybody comes.
+pub(crate) fn on_registration(signaller: &Signaller, act: impl Fn() + Send + Sync + 'static) {
+    let act = Arc::new(act);
+    for signal in ["connected", "disconnected"] {
+        let act = act.clone();
+        signaller.connect(signal, false, move |_| {
+            act();
+            None
+        });
+    }
+}
+
 fn signaller(server: &ServerArgs, role: WebRTCSignallerRole) -> Signaller {
     let signaller = Signaller::new(role);
     signaller.set_property("uri", server.server.as_str());
@@ -155,14 +190,8 @@ fn path_text(path: &Path) -> String {
 
 /// Has the shared encoder follow what congestion control says of each viewer.
 fn follow(sink: &BaseWebRTCSink, signaller: &Signaller, encoder: &Encoder) {
-    // The sink begins to register when it has seen an encoded frame, whether or not it gets through.
-    for signal in ["connected", "disconnected"] {
-        let encoder = encoder.clone();
-        signaller.connect(signal, false, move |_| {
-            encoder.is_known();
-            None
-        });
-    }
+    let known = encoder.clone();
+    on_registration(signaller, move || known.is_known());
     let noted = encoder.clone();
     sink.connect("define-encoder-bitrates", false, move |values| {
         // Called with the sink's locks held: note it and return.
@@ -190,4 +219,35 @@ fn prepare_av1(sink: &BaseWebRTCSink, bitrate: Bitrate) {
         }
         Some(is_av1.to_value())
     });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_viewer_goes_with_its_connection_whatever_upstream_says() {
+        gst::init().unwrap();
+        let sink: gst::Element = BaseWebRTCSink::with_signaller(
+            Signaller::new(WebRTCSignallerRole::Producer).upcast::<Signallable>(),
+        )
+        .upcast();
+        let (comes, said) = channel();
+        let goes = comes.clone();
+        follow_viewers(
+            &sink,
+            move |name| comes.send(format!("{name} comes")).unwrap(),
+            move |name| goes.send(format!("{name} goes")).unwrap(),
+        );
+        let webrtcbin = gst::Bin::with_name("it").upcast::<gst::Element>();
+        sink.emit_by_name::<()>("consumer-removed", &[&"peer", &webrtcbin]);
+        sink.emit_by_name::<()>("consumer-added", &[&"peer", &webrtcbin]);
+        assert_eq!(said.try_iter().collect::<Vec<_>>(), ["it goes", "it comes"]);
+        drop(webrtcbin);
+        assert_eq!(said.try_iter().collect::<Vec<_>>(), ["it goes"]);
+    }
 }

@@ -1,11 +1,7 @@
 //! The sending half of a device: camera, microphone, encoders and the sink, linked, and what
 //! happens when one of the sources ends or fails.
 
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{cell::RefCell, rc::Rc};
 
 use gst::prelude::*;
 use gstintercom::Signaller;
@@ -218,12 +214,12 @@ impl Sources {
 
 /// Has devices opened and pictures encoded when they are needed.
 fn demand(pipeline: &gst::Pipeline, encoder: Option<Encoder>, always_on: bool) -> Demand {
-    let (bus, were_open) = (pipeline.bus(), AtomicBool::new(true));
-    Demand::new(always_on, move |now| {
-        if let Some(encoder) = &encoder {
+    let bus = pipeline.bus();
+    Demand::new(always_on, move |before, now| {
+        if let Some(encoder) = encoder.as_ref().filter(|_| before.is_watched != now.is_watched) {
             encoder.rest(!now.is_watched);
         }
-        if were_open.swap(now.is_open, Ordering::Relaxed) == now.is_open {
+        if before.is_open == now.is_open {
             return;
         }
         let open = gst::Structure::builder(DEVICES_MESSAGE).field("open", now.is_open).build();

@@ -8,7 +8,7 @@ use std::{
 
 use gst::{glib, prelude::*};
 use intercom_media::{
-    cli, notify,
+    cli, notify, peer,
     send::{Sender, Sources},
     stats::Meter,
     trouble::Change,
@@ -27,6 +27,7 @@ pub(crate) struct Status {
 struct State {
     /// Of the last registration.
     peer_id: Option<String>,
+    /// By their connections.
     viewers: HashSet<String>,
     /// What is wrong with which device.
     troubles: BTreeMap<&'static str, &'static str>,
@@ -46,13 +47,12 @@ impl Status {
             registered.on_air(text(values.get(1)));
             None
         });
-        for (signal, comes) in [("consumer-added", true), ("consumer-removed", false)] {
-            let status = status.clone();
-            sender.sink.connect(signal, false, move |values| {
-                status.viewer(text(values.get(1)), comes);
-                None
-            });
-        }
+        let (here, gone) = (status.clone(), status.clone());
+        peer::follow_viewers(
+            &sender.sink,
+            move |viewer| here.viewers(|viewers| viewers.insert(viewer.to_owned())),
+            move |viewer| gone.viewers(|viewers| viewers.remove(viewer)),
+        );
         status
     }
 
@@ -85,10 +85,10 @@ impl Status {
         }
     }
 
-    fn viewer(&self, id: String, comes: bool) {
+    /// Tells it when there are more or fewer.
+    fn viewers(&self, change: impl FnOnce(&mut HashSet<String>) -> bool) {
         let mut state = self.lock();
-        let changed = if comes { state.viewers.insert(id) } else { state.viewers.remove(&id) };
-        if changed {
+        if change(&mut state.viewers) {
             self.tell(&state);
         }
     }
