@@ -5,9 +5,15 @@
 use std::fmt;
 
 use axum::http::{HeaderMap, Uri, header};
+use percent_encoding::percent_decode_str;
+
+use crate::store::TOKEN_PREFIX;
 
 /// The cookie of a web session. The prefix has browsers tie it to this very origin (RFC 6265bis).
 pub(crate) const COOKIE: &str = "__Host-intercom";
+
+/// The segment of a path behind which a token is.
+const TOKEN_FOLLOWS: &str = "t";
 
 /// Something that only its owner has.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,18 +63,38 @@ pub(crate) fn find(uri: &Uri, headers: &HeaderMap, takes_cookies: bool) -> Crede
     Credentials { carrier, instance: header.map(str::to_owned).or(path_instance) }
 }
 
-/// The same for a dialect without a login of its own: a token in a header, in the path that begins
-/// with `/t/TOKEN`, or in the query.
-pub(crate) fn token(path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Carrier> {
-    let token = bearer(headers).or(in_path(path).0).or_else(|| value_in(query?, "token"));
-    token.map(Carrier::Token)
+/// The path of a dialect without a login of its own: a token if it begins with `/t/TOKEN`, and what is left.
+pub(crate) struct OldPath {
+    token: Option<Presented>,
+    rest: Vec<String>,
 }
 
-/// What follows the token in a path, or all of it.
-pub(crate) fn behind_token(path: &str) -> &str {
-    match path.strip_prefix("/t/") {
-        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
-        None => path,
+impl OldPath {
+    /// Reads it as its segments are meant, however they are written; the dialect's name may come first.
+    pub(crate) fn read(path: &str, dialect: &str) -> Self {
+        let segments = path.split('/').filter(|segment| !segment.is_empty());
+        let decoded =
+            segments.map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned());
+        let mut segments = decoded.peekable();
+        segments.next_if(|text| text == dialect);
+        let token = segments.next_if(|text| text == TOKEN_FOLLOWS);
+        let token = token.map(|_| Presented(segments.next().unwrap_or_default()));
+        Self { token, rest: segments.collect() }
+    }
+
+    /// What shows the token: a header says more than the path, and the path more than the query.
+    pub(crate) fn carrier(&self, query: Option<&str>, headers: &HeaderMap) -> Option<Carrier> {
+        let token = bearer(headers).or_else(|| self.token.clone());
+        token.or_else(|| value_in(query?, "token")).map(Carrier::Token)
+    }
+
+    /// The one name that is left, perhaps an empty one; `None` for what might be a token at the wrong place.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match &self.rest[..] {
+            [] => Some(""),
+            [name] if !may_be_a_token(name) => Some(name),
+            _ => None,
+        }
     }
 }
 
@@ -76,6 +102,11 @@ pub(crate) fn behind_token(path: &str) -> &str {
 pub(crate) fn of_request(headers: &HeaderMap) -> Option<Carrier> {
     let token = bearer(headers).map(Carrier::Token);
     token.or_else(|| cookie(headers).map(Carrier::Session))
+}
+
+/// Or the beginning of a path to one.
+fn may_be_a_token(name: &str) -> bool {
+    name == TOKEN_FOLLOWS || name.contains('/') || name.starts_with(TOKEN_PREFIX)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Presented> {
@@ -134,10 +165,35 @@ mod tests {
             ("/t/p", None, &head, token("h")),
             ("/door", Some("ticket=q"), &none, None),
         ] {
-            assert_eq!(super::token(path, query, headers), carrier, "{path}");
+            let read = OldPath::read(path, "relay");
+            assert_eq!(read.carrier(query, headers), carrier, "{path}");
         }
-        for (path, rest) in [("/t/p/door", "/door"), ("/t/p", ""), ("/door", "/door"), ("", "")] {
-            assert_eq!(behind_token(path), rest);
+    }
+
+    #[test]
+    fn a_token_is_never_a_name() {
+        for (path, shown, name) in [
+            ("/t/p/door", Some("p"), Some("door")),
+            ("/t/p", Some("p"), Some("")),
+            ("/door/", None, Some("door")),
+            ("/relay/front%20door", None, Some("front door")),
+            ("", None, Some("")),
+            ("//t/p/door", Some("p"), Some("door")),
+            ("/%74/p/door", Some("p"), Some("door")),
+            ("/relay/t/p/door", Some("p"), Some("door")),
+            ("/relay//%74//p//door", Some("p"), Some("door")),
+            ("/relay/relay/t/p", None, None),
+            ("/x/t/p", None, None),
+            ("/t%2Fp%2Fdoor", None, None),
+            ("/t/p/t/p", Some("p"), None),
+            ("/t/p/t", Some("p"), None),
+            ("/t", Some(""), Some("")),
+            ("/front/door", None, None),
+            ("/ict_p", None, None),
+        ] {
+            let read = OldPath::read(path, "relay");
+            let shown = shown.map(|text| Presented(text.into()));
+            assert_eq!((&read.token, read.name()), (&shown, name), "{path}");
         }
     }
 

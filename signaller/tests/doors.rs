@@ -5,7 +5,9 @@ mod common;
 use std::time::Duration;
 
 use common::{Client, Stranger, config, http, tcp};
-use intercom_signaller::{CertificateError, Identity, Level, Server, StartError, TlsError};
+use intercom_signaller::{
+    CertificateError, Identity, Level, OldDoor, OldLogin, Server, StartError, TlsError,
+};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -116,6 +118,36 @@ async fn a_proxied_peer_is_no_local_peer() {
     let headers = [("X-Forwarded-For", "192.0.2.1")];
     let refused = Client::open(tcp(server.main()).await, "/", &headers).await.err().unwrap();
     assert_eq!(refused.0, 308);
+}
+
+/// A token counts from then on when it let somebody in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_no_websocket_is_not_written_down_as_logged_in() {
+    let server = Stranger::start_with(|config| {
+        let door = OldDoor { login: OldLogin::Token, plain: false };
+        (config.simple, config.relay) = (door.clone(), door);
+    })
+    .await;
+    let (door, cam) = (server.device("door"), server.device("cam"));
+    for path in ["/t/", "/simple/t/", "/relay/t/"] {
+        let get = format!("GET {path}{door} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket");
+        let answer = http(server.tls().await, &get).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+    }
+    // What is written down keeps its order.
+    let path = format!("/relay/t/{cam}");
+    let _program = Client::upgrade(server.tls().await, &path, &[]).await.unwrap();
+    let audit = async {
+        loop {
+            let audit = server.run("account audit");
+            if audit.contains("token login") {
+                return audit;
+            }
+        }
+    };
+    let audit = timeout(Duration::from_secs(20), audit).await.unwrap();
+    let logins: Vec<_> = audit.lines().filter(|line| line.contains("token login")).collect();
+    assert!(matches!(logins[..], [login] if login.contains("cam")), "{audit}");
 }
 
 #[tokio::test]

@@ -48,6 +48,16 @@ async fn pair(server: &Stranger, name: &str) -> (Client, Client) {
     (program, page)
 }
 
+/// The next of whom a listener hears that it produces.
+async fn on_air(listener: &mut Client) -> Value {
+    loop {
+        let status = listener.next().await;
+        if status["roles"].as_array().unwrap().contains(&json!("producer")) {
+            return status;
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_server_answers_as_recorded() {
     let server = open().await;
@@ -119,15 +129,9 @@ async fn a_page_takes_the_picture_of_a_stock_producer_of_that_name() {
 async fn a_stock_consumer_watches_the_program() {
     let server = open().await;
     let mut phone = server.client().await;
-    phone.send(&json!({"type": "setPeerStatus", "roles": ["listener"], "meta": null})).await;
-    assert_eq!(phone.next().await["peerId"], phone.id);
+    phone.listens().await;
     let mut program = join(&server, "cam").await;
-    let listed = loop {
-        let status = phone.next().await;
-        if status["roles"].as_array().unwrap().contains(&json!("producer")) {
-            break status;
-        }
-    };
+    let listed = on_air(&mut phone).await;
     assert_eq!(listed["meta"], json!({"name": "cam"}));
     let id = listed["peerId"].clone();
     phone.send(&json!({"type": "startSession", "peerId": id})).await;
@@ -229,4 +233,31 @@ async fn names_keep_apart_who_meets() {
     assert_eq!(names, ["front door", "relay"]);
     let (code, words) = join(&server, &"n".repeat(129)).await.closed().await;
     assert_eq!((code, &*words), (1008, "a name may have at most 128 bytes"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_never_a_name() {
+    let server = open().await;
+    let token = server.device("door");
+    let path = format!("/t/{}", server.device("phone"));
+    let mut phone = Client::open(tcp(server.plain()).await, &path, &[]).await.unwrap();
+    phone.listens().await;
+    for path in [
+        format!("t/{token}/cam"),
+        format!("/t/{token}//cam/"),
+        format!("%74/{token}/cam"),
+        format!("relay/t/{token}/cam"),
+    ] {
+        let program = join(&server, &path).await;
+        assert_eq!(on_air(&mut phone).await["meta"], json!({"name": "cam"}), "{path}");
+        drop(program);
+        while phone.next().await["roles"] != json!([]) {}
+    }
+    for path in [token.clone(), format!("x/t/{token}"), format!("t%2F{token}"), "t/x/t".into()] {
+        let path = format!("/relay/{path}");
+        let refused = Client::upgrade(tcp(server.main()).await, &path, &[]).await;
+        let (status, words) = refused.err().unwrap();
+        assert!(status == 400 && !words.contains(&*token), "{path}: {words}");
+    }
+    phone.hears_nothing().await;
 }

@@ -12,7 +12,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use intercom_protocol::gst::{Ice, Sdp, SdpKind};
 use intercom_protocol::relay::Message;
 use intercom_protocol::sdp;
-use percent_encoding::percent_decode_str;
 use serde_json::value::RawValue;
 use signaller_core::{
     AccountName, Notice, Payload, PeerId, Refusal, Request, Role, SessionId, Status, Text,
@@ -105,10 +104,9 @@ struct Held {
 }
 
 impl Relay {
-    /// Under the name that the path has.
-    pub(super) fn new(path: &str) -> Self {
-        let name = percent_decode_str(if path.is_empty() { NO_NAME } else { path });
-        let name = name.decode_utf8_lossy().into_owned();
+    /// Under this name; an empty one is none.
+    pub(super) fn new(name: &str) -> Self {
+        let name = if name.is_empty() { NO_NAME } else { name }.to_owned();
         let over = (name.len() > NAME_LEN).then_some(Over { code: 1008, words: LONG_NAME });
         Self { name, state: Mutex::new(State { over, ..State::default() }) }
     }

@@ -21,8 +21,8 @@ use tracing::{debug, info};
 use super::admission::{Policy, Verdict};
 use super::old::{self, As, Old, OldDoors, Port};
 use crate::conn::{self, Entrance, Timing};
-use crate::credentials::{self, Carrier};
-use crate::gate::{Gate, NotAdmitted};
+use crate::credentials::{self, Carrier, OldPath};
+use crate::gate::{Gate, NotAdmitted, Proven};
 use crate::hub_task::HubHandle;
 use crate::link::Link;
 use crate::room::{Room, Seat};
@@ -31,6 +31,8 @@ use crate::room::{Room, Seat};
 const PATHS: [&str; 3] = ["/", "/ws", "/webrtc"];
 
 const NOT_HERE: &str = "WebSockets are at /, /ws, /webrtc and /t/TOKEN.";
+const NO_NAME: &str =
+    "The path is /NAME, or /t/TOKEN/NAME; a name has no slash, and is neither t nor a token.";
 const NOT_A_HANDSHAKE: &str = "That is not the handshake of WebSocket version 13.";
 const TOO_MANY_STRANGERS: &str =
     "Too many connections of your address have not logged in yet; try again in a moment.";
@@ -127,6 +129,10 @@ impl Upgrades {
             let crowded = || refused(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_STRANGERS);
             Entrance::Intercom(visitor.ok_or_else(crowded)?)
         } else {
+            // Nobody is written down as having come in who cannot.
+            if accept.is_none() && proven != Proven::Nobody {
+                return Err(not_a_handshake());
+            }
             let denied = guests.err().unwrap_or_default();
             let identity = self.gate.identity(proven, credentials.instance.as_deref(), way).await?;
             let identity = identity.ok_or_else(|| refused(StatusCode::UNAUTHORIZED, denied))?;
@@ -154,19 +160,23 @@ impl Upgrades {
         let accept = accept_key(request);
         let seat = self.seat(accept.as_ref())?;
         let way = link.way(old.name());
-        let carrier = credentials::token(path, request.uri().query(), headers);
+        let path = OldPath::read(path, old.name());
+        let carrier = path.carrier(request.uri().query(), headers);
+        let name = match (old, path.name()) {
+            (Old::Simple, _) => None,
+            (Old::Relay, Some(name)) => Some(name.to_owned()),
+            (Old::Relay, None) => return Err(refused(StatusCode::BAD_REQUEST, NO_NAME)),
+        };
         let identity = match (carrier, prior) {
             (None, Ok(As::Guest(access))) => Identity::guest(access),
             (None, Ok(As::Account(account))) => Identity::account(account),
             (None, Err(words)) => return Err(NoUpgrade::Refused(StatusCode::UNAUTHORIZED, words)),
+            (Some(_), _) if accept.is_none() => return Err(not_a_handshake()),
             (Some(token), _) => self.gate.identity_of(&token, way).await?,
         };
-        let entrance = match old {
-            Old::Simple => Entrance::Simple(identity, way),
-            Old::Relay => {
-                let name = credentials::behind_token(path).trim_matches('/').to_owned();
-                Entrance::Relay { identity, way, name }
-            }
+        let entrance = match name {
+            None => Entrance::Simple(identity, way),
+            Some(name) => Entrance::Relay { identity, way, name },
         };
         self.serve(link, request, accept, seat, entrance)
     }

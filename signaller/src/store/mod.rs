@@ -36,6 +36,7 @@ pub(crate) use password::{PasswordError, check as check_password};
 pub(crate) use peers::Instance;
 pub(crate) use record::{Action, Actor, Event};
 pub(crate) use resume::{Resume, ResumeId};
+pub(crate) use secret::TOKEN_PREFIX;
 pub(crate) use watch::Change;
 pub(crate) use words::{RIGHTS, kind, kind_word, reason_word, right, right_word};
 

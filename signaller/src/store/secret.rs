@@ -22,13 +22,16 @@ pub(super) enum Purpose {
     Connection,
 }
 
+/// How every token begins.
+pub(crate) const TOKEN_PREFIX: &str = "ict_";
+
 /// A secret as it is kept.
 pub(super) type Hash = Vec<u8>;
 
 impl Purpose {
     fn prefix(self) -> &'static str {
         match self {
-            Self::Token => "ict_",
+            Self::Token => TOKEN_PREFIX,
             Self::Session => "ics_",
             Self::Resume => "icr_",
             Self::Invite => "ici_",

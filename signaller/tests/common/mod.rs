@@ -207,6 +207,12 @@ impl Client {
         }
     }
 
+    /// It hears from here on what others are registered as.
+    pub async fn listens(&mut self) {
+        self.send(&json!({"type": "setPeerStatus", "roles": ["listener"], "meta": null})).await;
+        assert_eq!(self.next().await["peerId"], self.id);
+    }
+
     pub async fn send(&mut self, message: &Value) {
         self.send_raw(Message::text(message.to_string())).await;
     }
