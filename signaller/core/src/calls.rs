@@ -31,6 +31,8 @@ pub(crate) struct Side {
     pub(crate) peers: Vec<PeerId>,
     /// What carries it instead.
     pub(crate) description: Option<Arc<Description>>,
+    /// What it sent besides while it rang.
+    pub(crate) candidates: u32,
 }
 
 impl Call {
@@ -61,7 +63,7 @@ impl Call {
 
 impl Side {
     pub(crate) fn new(account: AccountName, conn: Option<ConnId>, media: Media) -> Self {
-        Self { account, conn, media, peers: Vec::new(), description: None }
+        Self { account, conn, media, peers: Vec::new(), description: None, candidates: 0 }
     }
 }
 

@@ -24,12 +24,12 @@ use crate::accounts::{Account, AccountName, Accounts};
 use crate::calls::Calls;
 use crate::facts::{Fact, OpenCall};
 use crate::ids::{ConnId, CredentialId, PeerId, Rng};
-use crate::limits::{Limits, Meter};
+use crate::limits::{Limits, Meter, weight};
 use crate::peers::{Identity, Peers};
 use crate::rooms::Rooms;
 use crate::sessions::Sessions;
 use crate::timers::{Due, Timers};
-use crate::words::{CloseReason, Notice, Refusal, Request, Seen, Text};
+use crate::words::{Act, CloseReason, Notice, Refusal, Request, Seen, Text};
 
 use membership::Newcomer;
 pub use overview::{EndView, Overview, PeerView, SessionView};
@@ -253,6 +253,9 @@ impl Hub {
         {
             self.count_change(now, conn, "sessions or changes of a call")?;
         }
+        if let Some(weight) = weight_of(&request) {
+            self.count_message(now, conn, weight)?;
+        }
         match request {
             Request::SetStatus(status) => self.set_status(now, conn, status),
             Request::ListProducers => self.list_producers(conn),
@@ -301,6 +304,14 @@ impl Hub {
         if has_room { Ok(()) } else { Err(Refusal::TooFast(what)) }
     }
 
+    /// And what others have to read.
+    fn count_message(&mut self, now: Instant, conn: ConnId, weight: u32) -> Result<(), Refusal> {
+        let rate = self.limits.messages;
+        let peer = self.peers.peer_mut(conn);
+        let has_room = peer.is_none_or(|peer| peer.messages.take_many(now, rate, weight));
+        if has_room { Ok(()) } else { Err(Refusal::TooFast("messages")) }
+    }
+
     fn time_passed(&mut self, now: Instant) {
         while let Some(due) = self.timers.pop(now) {
             match due {
@@ -333,5 +344,15 @@ impl Hub {
 
     fn record(&mut self, fact: Fact) {
         self.outputs.push_back(Output::Record(fact));
+    }
+}
+
+/// As how many messages a request counts, if it is one.
+fn weight_of(request: &Request) -> Option<u32> {
+    match request {
+        Request::RoomMessage { text, .. }
+        | Request::Described { act: Act::Candidate(text), .. } => Some(weight(text)),
+        Request::ListRoom { .. } => Some(1),
+        _ => None,
     }
 }

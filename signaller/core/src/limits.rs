@@ -34,6 +34,12 @@ pub struct Limits {
     /// Sessions that one connection asks for, rooms that it joins, and what it changes in a call: each
     /// gives somebody else work.
     pub changes: Rate,
+    /// What one connection says to others in rooms and calls, and the lists of rooms that it asks for. A
+    /// text counts once, and again for each KiB that it has.
+    pub messages: Rate,
+    /// Candidates that a side of a call sends while it rings, counted in the same way: nobody has
+    /// agreed to hear them yet.
+    pub ringing_candidates: u32,
     /// Calls that the connections of one account offer.
     pub call_offers: Rate,
     /// What happens when a person logs in twice.
@@ -76,10 +82,18 @@ impl Default for Limits {
             peers_per_room: 64,
             status_changes: Rate { burst: 60, every: Duration::from_millis(250) },
             changes: Rate { burst: 120, every: Duration::from_millis(100) },
+            // All of it at once is less than may wait for somebody who does not read for a moment.
+            messages: Rate { burst: 800, every: Duration::from_millis(5) },
+            ringing_candidates: 256,
             call_offers: Rate { burst: 10, every: Duration::from_secs(3) },
             second_login: SecondLogin::default(),
         }
     }
+}
+
+/// As how many a text counts.
+pub(crate) fn weight(text: &str) -> u32 {
+    u32::try_from(text.len() / 1024).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// How much of a [`Rate`] is used up.
@@ -92,8 +106,13 @@ pub(crate) struct Meter {
 impl Meter {
     /// Uses one; whether there was one.
     pub(crate) fn take(&mut self, now: Instant, rate: Rate) -> bool {
+        self.take_many(now, rate, 1)
+    }
+
+    /// Uses so many; whether there were as many. More than a burst there never are.
+    pub(crate) fn take_many(&mut self, now: Instant, rate: Rate, count: u32) -> bool {
         let from = self.free_at.map_or(now, |at| at.max(now));
-        let free_at = from + rate.every;
+        let free_at = from + rate.every * count.min(rate.burst.saturating_add(1));
         let fits = free_at.duration_since(now) <= rate.every * rate.burst;
         if fits {
             self.free_at = Some(free_at);
@@ -117,5 +136,13 @@ mod tests {
         assert!(took(now) && !took(now));
         now += Duration::from_secs(60);
         assert!([took(now), took(now), took(now)].iter().all(|took| *took) && !took(now));
+    }
+
+    #[test]
+    fn many_at_a_time() {
+        let rate = Rate { burst: 3, every: Duration::from_secs(1) };
+        let (mut meter, now) = (Meter::default(), Instant::now());
+        let mut took = |count| meter.take_many(now, rate, count);
+        assert!(!took(4) && !took(u32::MAX) && took(2) && !took(2) && took(1) && !took(1));
     }
 }

@@ -69,6 +69,8 @@ pub(crate) struct Peer {
     pub(crate) status_changes: Meter,
     /// Of sessions and calls.
     pub(crate) changes: Meter,
+    /// In rooms and calls.
+    pub(crate) messages: Meter,
 }
 
 impl Peer {
@@ -102,6 +104,7 @@ impl Peers {
             is_away: false,
             status_changes: Meter::default(),
             changes: Meter::default(),
+            messages: Meter::default(),
         };
         self.by_conn.insert(conn, peer);
     }

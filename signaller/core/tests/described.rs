@@ -96,6 +96,51 @@ fn descriptions_and_candidates_go_through_as_they_came() {
 }
 
 #[test]
+fn what_is_said_before_anybody_answers_is_bounded() {
+    let limits = Limits { ringing_candidates: 3, ..Limits::default() };
+    let mut world = World::with(limits).liner("ann").liner("bob");
+    world.liner_rings("ann", "bob");
+    world.clear();
+    let long = "x".repeat(1024);
+    let too_fast = Notice::Refused(Refusal::TooFast("candidates of a call that rings"));
+    for (text, fits) in [("a1", true), (&*long, true), ("a2", false)] {
+        world.say("ann", "bob", candidate(text));
+        assert_eq!(world.heard("bob").len(), usize::from(fits), "{text}");
+        assert_eq!(world.heard("ann").contains(&too_fast), !fits, "{text}");
+    }
+    // The other side has as many, and who has taken the call hears whatever comes.
+    world.say("bob", "ann", candidate("b1"));
+    assert_eq!(world.heard("ann").len(), 1);
+    world.say("bob", "ann", Act::Accept(described("answer")));
+    world.clear();
+    for _ in 0..3 {
+        world.say("ann", "bob", candidate(&long));
+    }
+    assert_eq!((world.heard("bob").len(), world.heard("ann")), (3, vec![]));
+}
+
+#[test]
+fn candidates_are_bounded_in_a_call_and_none_of_a_browser_is_lost() {
+    let mut world = World::new().liner("ann").liner("bob");
+    world.liner_rings("ann", "bob");
+    world.clear();
+    // Of many interfaces, servers and media.
+    for _ in 0..200 {
+        world.say("ann", "bob", candidate(&"x".repeat(200)));
+    }
+    assert_eq!((world.heard("bob").len(), world.heard("ann")), (200, vec![]));
+    world.say("bob", "ann", Act::Accept(described("answer")));
+    world.clear();
+    for _ in 0..400 {
+        world.say("ann", "bob", candidate(&"x".repeat(60_000)));
+    }
+    let passed = world.heard("bob").len();
+    assert!((1..16).contains(&passed), "{passed}");
+    assert_eq!(world.heard("ann").pop(), Some(Notice::Refused(Refusal::TooFast("messages"))));
+    assert_eq!((world.closed("ann"), world.closed("bob")), (None, None));
+}
+
+#[test]
 fn a_call_is_named_by_its_other_side_and_by_no_third() {
     let mut world = World::new().liner("ann").liner("bob").liner("eve");
     let call = world.liner_rings("ann", "bob");

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use common::{World, named};
 use signaller_core::{
-    Access, Circle, CloseReason, Limits, Notice, PeerId, Refusal, Request, RoomId,
+    Access, Circle, CloseReason, Limits, Notice, PeerId, Rate, Refusal, Request, RoomId,
 };
+
+const TOO_FAST: Refusal = Refusal::TooFast("messages");
 
 fn hall() -> RoomId {
     RoomId::parse("hall").unwrap()
@@ -102,6 +104,63 @@ fn there_are_bounds() {
     world.advance(Duration::from_secs(1));
     join(&mut world, "a");
     world.expect("a", &joined(&[]));
+}
+
+#[test]
+fn what_is_said_in_rooms_is_bounded() {
+    let messages = Rate { burst: 4, every: Duration::from_secs(1) };
+    let limits = Limits { messages, ..Limits::default() };
+    let mut world = World::with(limits).peer("a").peer("b");
+    join(&mut world, "a");
+    join(&mut world, "b");
+    world.clear();
+    let (a, b) = (world.id("a"), world.id("b"));
+    say(&mut world, "a", b.clone());
+    world.ask("a", Request::ListRoom { room: hall() });
+    world.expect("a", &Notice::RoomPeers { room: hall(), peers: vec![b.clone()] });
+    // A long text counts as several; and what reaches nobody as what does.
+    let long = |len: usize| Request::RoomMessage {
+        room: hall(),
+        to: b.clone(),
+        text: "x".repeat(len).into(),
+    };
+    world.ask("a", long(2048));
+    world.expect_refusal("a", TOO_FAST);
+    world.ask("a", long(2047));
+    say(&mut world, "a", "nobody".into());
+    world.expect_refusal("a", TOO_FAST);
+    world.ask("a", Request::ListRoom { room: hall() });
+    world.expect_refusal("a", TOO_FAST);
+    assert_eq!(world.heard("b").len(), 2);
+    // Others are heard as before.
+    say(&mut world, "b", a);
+    assert_eq!(world.heard("a").len(), 1);
+    world.advance(Duration::from_secs(1));
+    say(&mut world, "a", b.clone());
+    assert_eq!(world.heard("b").len(), 1);
+    world.expect_silence();
+}
+
+/// A page that comes into a room of ten, and gathers on many interfaces.
+#[test]
+fn what_a_browser_says_at_once_is_not_too_much() {
+    let names = ["b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let mut world = World::new().peer("a");
+    join(&mut world, "a");
+    for name in names {
+        world = world.peer(name);
+        join(&mut world, name);
+    }
+    world.clear();
+    for name in names {
+        let to = world.id(name);
+        for len in [8000].into_iter().chain([200; 60]) {
+            let text = "x".repeat(len).into();
+            world.ask("a", Request::RoomMessage { room: hall(), to: to.clone(), text });
+        }
+        assert_eq!(world.heard(name).len(), 61);
+    }
+    world.expect_silence();
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::accounts::{AccountName, Right};
 use crate::calls::{Call, Side};
 use crate::facts::{EndedCall, Fact, OpenCall, OpenSession, OpenSide};
 use crate::ids::{CallId, ConnId, PeerId, SessionId};
+use crate::limits::weight;
 use crate::peers::Peer;
 use crate::sessions::Session;
 use crate::timers::Due;
@@ -503,8 +504,28 @@ impl Hub {
         }
         let mut to = self.peers.described(&far.account);
         to.retain(|conn| far.conn.is_none_or(|holder| holder == *conn));
+        if call.accepted.is_none() {
+            self.count_candidate(account, id, &candidate)?;
+        }
         let from = account.clone();
         self.notify_all(to, Notice::CallCandidate { call: id, from, candidate });
+        Ok(())
+    }
+
+    fn count_candidate(
+        &mut self,
+        account: &AccountName,
+        id: CallId,
+        candidate: &str,
+    ) -> Result<(), Refusal> {
+        let max = self.limits.ringing_candidates;
+        let call = self.calls.call_mut(id).ok_or(Refusal::NoSuchCall)?;
+        let side = call.side_mut(account).ok_or(Refusal::NoSuchCall)?;
+        let candidates = side.candidates.saturating_add(weight(candidate));
+        if candidates > max {
+            return Err(Refusal::TooFast("candidates of a call that rings"));
+        }
+        side.candidates = candidates;
         Ok(())
     }
 
