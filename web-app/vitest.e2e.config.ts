@@ -8,5 +8,7 @@ export default defineConfig({
     maxConcurrency: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // The default is a second, which a busy machine needs for a click.
+    expect: { poll: { timeout: 60_000 } },
   },
 });
