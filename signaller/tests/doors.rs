@@ -169,7 +169,8 @@ async fn slow_strangers_are_dropped() {
     let _ = silent.read_to_end(&mut rest).await;
     let _ = half.read_to_end(&mut rest).await;
     let waited = start.elapsed();
-    assert!(waited > Duration::from_secs(4) && waited < Duration::from_secs(8), "{waited:?}");
+    // After 5 s; a busy machine has three times that.
+    assert!(waited > Duration::from_secs(4) && waited < Duration::from_secs(15), "{waited:?}");
     server.is_unharmed().await;
 }
 
