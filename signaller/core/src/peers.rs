@@ -24,9 +24,11 @@ pub struct Identity {
     pub calls: bool,
     /// How the media of its calls travel.
     pub medium: Medium,
-    /// Whether its protocol has no words for sessions: what it says goes to its like as it is, it has one
-    /// session at most, and its connection ends with that.
+    /// Whether its protocol has no words for sessions: what it says goes to its like as it is, and its
+    /// connection ends with its only session.
     pub verbatim: bool,
+    /// Whether it has one session or room at most, also if its protocol has words for them.
+    pub is_single: bool,
     /// Whether it can come back after its socket broke.
     pub resumes: bool,
     /// Whether it is refused while its account is there already, whatever
@@ -45,6 +47,7 @@ impl Identity {
             calls: false,
             medium: Medium::Sessions,
             verbatim: false,
+            is_single: false,
             resumes: false,
             is_exclusive: false,
         }
@@ -53,6 +56,11 @@ impl Identity {
     /// A login from a protocol that knows neither calls nor coming back.
     pub fn account(name: AccountName) -> Self {
         Self { account: Some(name), ..Self::guest(Access::Full) }
+    }
+
+    /// Whether it is in one session or room at most.
+    pub(crate) fn has_one_place(&self) -> bool {
+        self.verbatim || self.is_single
     }
 }
 

@@ -4,7 +4,8 @@ mod common;
 
 use common::{World, changed};
 use signaller_core::{
-    CloseReason, ConnId, Input, Limits, Notice, Payload, Refusal, Request, Role, SessionId,
+    Access, CloseReason, ConnId, Identity, Input, Limits, Notice, Payload, Refusal, Request, Role,
+    SessionId,
 };
 use std::time::Duration;
 
@@ -141,6 +142,26 @@ fn sessions_are_bounded() {
     world.end("b", third);
     world.expect_end("door", third);
     world.session("c", "door");
+}
+
+#[test]
+fn who_has_one_session_at_most_is_busy_in_it() {
+    let mut world = World::new().peer("a").peer("b").peer("other").is("other", &[Role::Producer]);
+    for (name, role) in [("cam", Role::Producer), ("page", Role::Listener)] {
+        world.connect(name, Identity { is_single: true, ..Identity::guest(Access::Full) });
+        world.welcomed(name);
+        world = world.is(name, &[role]);
+    }
+    let session = world.session("page", "cam");
+    world.start("a", "cam");
+    world.expect_refusal("a", Refusal::PeerBusy(world.id("cam")));
+    world.start("page", "other");
+    world.expect_refusal("page", Refusal::InSession);
+    // Unlike one without words for sessions it stays, and is free again.
+    world.end("page", session);
+    world.expect_end("cam", session);
+    world.session("b", "cam");
+    world.session("page", "other");
 }
 
 #[test]

@@ -129,7 +129,7 @@ impl Hub {
     fn check_join(&self, conn: ConnId, room: &RoomId) -> Result<(), Refusal> {
         let Some(peer) = self.peers.peer(conn) else { return Ok(()) };
         may_produce(peer)?;
-        if peer.identity.verbatim && self.is_taken(conn) {
+        if peer.identity.has_one_place() && self.is_taken(conn) {
             return Err(Refusal::InSession);
         }
         let (rooms, peers) = (self.limits.rooms_per_peer, self.limits.peers_per_room);

@@ -59,7 +59,7 @@ impl Hub {
             return Err(Refusal::Forbidden { of, right });
         }
         // Who may not have one does not learn whether others have.
-        self.check_session_count(from, to, other)?;
+        self.check_session_count((asker, from), (other, to))?;
         Ok(session)
     }
 
@@ -181,8 +181,15 @@ impl Hub {
         call.carries(&producer.id, producer.account()?, consumer.account()?).then_some(id)
     }
 
-    fn check_session_count(&self, from: &Peer, to: &Peer, other: ConnId) -> Result<(), Refusal> {
-        if to.identity.verbatim && self.is_taken(other) {
+    fn check_session_count(
+        &self,
+        (asker, from): (ConnId, &Peer),
+        (other, to): (ConnId, &Peer),
+    ) -> Result<(), Refusal> {
+        if from.identity.has_one_place() && self.is_taken(asker) {
+            return Err(Refusal::InSession);
+        }
+        if to.identity.has_one_place() && self.is_taken(other) {
             return Err(Refusal::PeerBusy(to.id.clone()));
         }
         let max = self.limits.sessions_per_peer;
