@@ -5,11 +5,7 @@
 //! opened apart from the pipeline, and is tried again until it works. A greeting is one more
 //! input of that mixer, for a while, with the microphone silent meanwhile.
 
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, rc::Rc, time::Instant};
 
 use gst::{glib, prelude::*};
 
@@ -20,15 +16,8 @@ use crate::{
     source::{self, audio_caps},
     spec::{AudioSource, Clip},
     stats::Meter,
-    trouble::{Change, Device, Failure, Trouble},
+    trouble::{Device, FIRST_PAUSE, Failure, SILENCE, Trial},
 };
-
-/// The time after which a microphone that does not work is tried again; doubled after each try in vain.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// A microphone that says nothing for this long is gone.
-const SILENCE: Duration = Duration::from_secs(5);
 
 /// The pipeline's sound, and the microphone in it.
 #[derive(Debug)]
@@ -40,12 +29,9 @@ pub struct Sound {
     greeting: Option<Input>,
     /// Whether anybody needs the microphone.
     is_wanted: bool,
-    /// What was said to be wrong with it: a broken microphone costs one line and not one a try.
-    trouble: Option<Trouble>,
+    trial: Trial,
     /// When it is tried again.
     next_try: Instant,
-    /// What is waited after that.
-    pause: Duration,
 }
 
 /// What the mixer is fed with, besides silence.
@@ -99,9 +85,8 @@ impl Sound {
             microphone: None,
             greeting: None,
             is_wanted: true,
-            trouble: None,
+            trial: Trial::new(Device::Microphone, name(spec), matches!(spec, AudioSource::File(_))),
             next_try: Instant::now(),
-            pause: FIRST_PAUSE,
         };
         Ok(Some((sound, queue)))
     }
@@ -113,7 +98,10 @@ impl Sound {
         self.is_wanted = open || is_once;
         match self.is_wanted {
             true => self.open(),
-            false => self.close(),
+            false => {
+                self.close();
+                self.trial.rest(&self.pipeline);
+            }
         }
     }
 
@@ -200,7 +188,7 @@ impl Sound {
             return;
         };
         if microphone.says_something() {
-            self.found();
+            self.trial.found(&self.pipeline);
         } else if !microphone.is_over && microphone.heard.1.elapsed() > SILENCE {
             self.lost(&Failure::gone("nothing comes"));
         }
@@ -254,34 +242,9 @@ impl Sound {
 
     fn lost(&mut self, failure: &Failure) {
         self.close();
-        self.next_try = Instant::now() + self.pause;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        let trouble = Some(failure.trouble);
-        if std::mem::replace(&mut self.trouble, trouble) == trouble {
-            return;
-        }
-        let words = match &self.spec {
-            AudioSource::File(_) => failure.of_file(&self.name()),
-            _ => failure.words(&self.name()),
-        };
-        let found = devices::found(devices::Kind::Microphone);
-        tracing::warn!("{words}, sending silence and trying again; {found}");
-        Change { device: Device::Microphone, trouble }.tell(&self.pipeline);
-    }
-
-    fn found(&mut self) {
-        self.pause = FIRST_PAUSE;
-        if self.trouble.take().is_some() {
-            tracing::info!("{} works again", self.name());
-            Change { device: Device::Microphone, trouble: None }.tell(&self.pipeline);
-        }
-    }
-
-    fn name(&self) -> String {
-        match &self.spec {
-            AudioSource::Launch(_) => "the source of sound".into(),
-            AudioSource::File(clip) => clip.to_string(),
-            spec => format!("the microphone {spec}"),
+        self.next_try = Instant::now() + self.trial.next_pause();
+        if self.trial.lost(failure, &self.pipeline) {
+            tracing::info!("{}", devices::found(devices::Kind::Microphone));
         }
     }
 }
@@ -337,6 +300,15 @@ fn start(bin: &gst::Bin) -> Result<(), Failure> {
     })
 }
 
+/// As in a sentence.
+fn name(spec: &AudioSource) -> String {
+    match spec {
+        AudioSource::Launch(_) => "the source of sound".into(),
+        AudioSource::File(clip) => clip.to_string(),
+        spec => format!("the microphone {spec}"),
+    }
+}
+
 fn discard(pipeline: &gst::Pipeline, bin: &gst::Bin) {
     bin.set_locked_state(true);
     let stopped = bin.set_state(gst::State::Null);
@@ -350,6 +322,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::trouble::{Change, Trouble};
 
     #[test]
     fn what_others_have_said_stays_when_a_microphone_fails() {

@@ -73,7 +73,6 @@ pub struct Sender {
 /// What can end or fail while the pipeline runs. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Sources {
-    spec: VideoSource,
     signaller: Signaller,
     demand: Demand,
     camera: Option<Feed>,
@@ -88,8 +87,7 @@ impl Sender {
     pub fn build(outgoing: &Outgoing<'_>) -> Result<Self, ElementError> {
         element::need(&["webrtcbin", "nicesrc", "dtlsenc", "srtpenc"])?;
         let pipeline = gst::Pipeline::new();
-        let spec = source::resolve(outgoing.video)?;
-        let camera = Feed::new(&spec, outgoing.size)?;
+        let camera = Feed::new(outgoing.video, outgoing.size)?;
         let (sink, signaller, encoder) = sink(outgoing, camera.is_some())?;
         let demand = demand(&pipeline, encoder.clone(), outgoing.always_on);
         demand.follow(&sink, &signaller);
@@ -108,7 +106,7 @@ impl Sender {
         let source = picture.or(last.as_ref());
         let heartbeat = source.and_then(|source| source.static_pad("src"));
         let sound = sound.map(|sound| Rc::new(RefCell::new(sound)));
-        let sources = Sources { spec, signaller: signaller.clone(), demand, camera, sound };
+        let sources = Sources { signaller: signaller.clone(), demand, camera, sound };
         Ok(Self { pipeline, signaller, sink, encoder, heartbeat, sources })
     }
 }
@@ -183,13 +181,8 @@ impl Sources {
         if self.sound.as_ref().is_some_and(|sound| sound.borrow_mut().took(error)) {
             return true;
         }
-        let is_camera =
-            |bin: &gst::Bin| error.src().is_some_and(|source| source.has_as_ancestor(bin));
-        let failed = self.camera.as_ref().map(Feed::bin).is_some_and(is_camera);
-        if failed {
-            end.with(Err(source::failure(&self.spec, error)));
-        }
-        failed
+        let failure = self.camera.as_ref().and_then(|camera| camera.failure(error));
+        failure.map(|failure| end.with(Err(failure))).is_some()
     }
 
     /// With the picture, the producer ends; sound that is over is silence, if there is a picture.

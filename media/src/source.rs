@@ -38,14 +38,11 @@ pub fn video_caps(size: Size) -> gst::Caps {
         .build()
 }
 
-/// The source that is meant: for [`VideoSource::Auto`], the first camera there is.
+/// The first camera there is.
 ///
 /// # Errors
-/// There is no camera.
-pub fn resolve(spec: &VideoSource) -> Result<VideoSource, ElementError> {
-    if *spec != VideoSource::Auto {
-        return Ok(spec.clone());
-    }
+/// There is none.
+pub(crate) fn first_camera() -> Result<VideoSource, ElementError> {
     let mut cameras = devices::list(devices::Kind::Camera).into_iter();
     cameras.find_map(|camera| camera.spec.parse().ok()).ok_or_else(|| {
         let looked_for = "no camera was found, neither by libcamera nor as /dev/videoN";
@@ -54,10 +51,10 @@ pub fn resolve(spec: &VideoSource) -> Result<VideoSource, ElementError> {
 }
 
 /// What it means for the producer that its picture's source never worked.
-pub fn failure(spec: &VideoSource, error: &gst::message::Error) -> RunError {
+pub(crate) fn failure(spec: &VideoSource, error: &gst::message::Error) -> RunError {
     let failure = Failure::of(&error.error());
     RunError::Other(match spec {
-        VideoSource::V4l2(_) | VideoSource::Libcamera(_) => {
+        VideoSource::V4l2(_) | VideoSource::Libcamera(_) | VideoSource::Auto => {
             let words = failure.words(&format!("the camera {spec}"));
             format!("{words}; {}", devices::found(devices::Kind::Camera))
         }
@@ -74,7 +71,7 @@ pub fn failure(spec: &VideoSource, error: &gst::message::Error) -> RunError {
 pub(crate) fn device(spec: &VideoSource, size: Size) -> Result<gst::Bin, ElementError> {
     let bin = gst::Bin::with_name("device");
     match spec {
-        VideoSource::Auto => return device(&resolve(spec)?, size),
+        VideoSource::Auto => return device(&first_camera()?, size),
         VideoSource::V4l2(device) => camera(&bin, device, size)?,
         VideoSource::Libcamera(name) => libcamera(&bin, name.as_deref(), size)?,
         VideoSource::Launch(text) => {

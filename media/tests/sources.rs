@@ -17,7 +17,7 @@ use intercom_media::{
 };
 
 const SIZE: Size = Size { width: 160, height: 120, fps: 30 };
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A clip of one second: a picture, and sound.
 fn clip(dir: &Path, name: &str) -> PathBuf {
@@ -147,6 +147,20 @@ fn assert_gapless(buffers: &[(gst::ClockTime, gst::ClockTime)], tolerance: Durat
     }
 }
 
+/// A picture goes on in its own time, 30 frames a second.
+fn assert_flows(watched: &Running) {
+    watched.buffers.try_iter().for_each(drop);
+    let frames = watched.next(Duration::from_secs(1)).len();
+    assert!(frames > 12, "{frames}");
+}
+
+/// The still picture is sent, five times a second at most.
+fn assert_stands(watched: &Running) {
+    watched.buffers.try_iter().for_each(drop);
+    let frames = watched.next(Duration::from_secs(1)).len();
+    assert!((2..12).contains(&frames), "{frames}");
+}
+
 #[test]
 fn a_clip_that_repeats_has_no_gaps() {
     let dir = tempfile::tempdir().unwrap();
@@ -184,7 +198,7 @@ fn an_image_stands_still_in_time() {
         let image = Running::video(&format!("image:{}", path.display()));
         let began = Instant::now();
         let frames = image.next(Duration::from_secs(1));
-        assert!((30..=32).contains(&frames.len()), "{name}: {}", frames.len());
+        assert!((10..=32).contains(&frames.len()), "{name}: {}", frames.len());
         assert!(began.elapsed() > Duration::from_millis(900), "{name}");
     }
 }
@@ -208,6 +222,25 @@ fn what_cannot_be_played_is_an_error_in_words() {
         let error = Feed::new(&spec, SIZE).unwrap_err().to_string();
         assert!(error.contains("cannot be read: "), "{error}");
     }
+}
+
+#[test]
+fn what_comes_late_comes_back() {
+    let late = Running::video(
+        "launch:videotestsrc is-live=true ! video/x-raw,framerate=10/1 ! identity error-after=40 ! \
+         queue max-size-buffers=0 max-size-bytes=0 max-size-time=0 min-threshold-time=500000000",
+    );
+    for _ in 0..2 {
+        assert_eq!(late.change(), Some(Trouble::Gone));
+        assert_eq!(late.change(), None);
+    }
+}
+
+#[test]
+fn what_gives_nothing_at_the_start_is_a_mistake_and_no_grey_picture() {
+    let silent = Running::video("launch:videotestsrc is-live=true ! valve drop=true");
+    assert_eq!(silent.said("nothing"), "nothing comes");
+    assert_eq!(silent.buffers.try_iter().count(), 0);
 }
 
 mod camera {
@@ -291,17 +324,14 @@ mod camera {
     fn it_may_lose_its_power() {
         let camera = Camera::switch_on("0");
         let watched = Running::video(&camera.spec("eye:p%40ss%20word@"));
-        assert!(watched.next(Duration::from_secs(1)).len() > 15);
+        assert_flows(&watched);
         let port = camera.port.clone();
         drop(camera);
         assert_eq!(watched.change(), Some(Trouble::Gone));
-        watched.buffers.try_iter().for_each(drop);
-        let still = watched.next(Duration::from_secs(2));
-        assert!((8..15).contains(&still.len()), "{still:?}");
+        assert_stands(&watched);
         let _camera = Camera::switch_on(&port);
         assert_eq!(watched.change(), None);
-        watched.buffers.try_iter().for_each(drop);
-        assert!(watched.next(Duration::from_secs(1)).len() > 15);
+        assert_flows(&watched);
     }
 
     #[test]
@@ -315,7 +345,10 @@ mod camera {
 mod device {
     //! A device that can be pulled out, or held by somebody else: an element of ours for `launch:`.
 
-    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::{
+        process::Command,
+        sync::atomic::{AtomicU8, AtomicUsize, Ordering},
+    };
 
     use gst::{glib, subclass::prelude::*};
     use intercom_media::{feed::Feed, spec::VideoSource};
@@ -328,7 +361,13 @@ mod device {
     const SILENT: u8 = 3;
 
     /// How it is with each of these, by their names: every test has one.
-    static STATES: [AtomicU8; 3] = [const { AtomicU8::new(WORKS) }; 3];
+    static STATES: [AtomicU8; 5] = [const { AtomicU8::new(WORKS) }; 5];
+
+    /// How many of each are open.
+    static OPEN: [AtomicUsize; 5] = [const { AtomicUsize::new(0) }; 5];
+
+    /// Set where a test has the process for itself.
+    const ALONE: &str = "INTERCOM_TEST_ALONE";
 
     /// A live white picture.
     #[derive(Default)]
@@ -400,6 +439,12 @@ mod device {
                 gst::element_imp_error!(self, gst::ResourceError::Busy, ("it is busy"));
                 return Err(gst::StateChangeError);
             }
+            let open = &OPEN[self.number()];
+            match change {
+                gst::StateChange::NullToReady => drop(open.fetch_add(1, Ordering::Relaxed)),
+                gst::StateChange::ReadyToNull => drop(open.fetch_sub(1, Ordering::Relaxed)),
+                _ => {}
+            }
             self.parent_change_state(change)
         }
     }
@@ -407,10 +452,13 @@ mod device {
     impl BinImpl for Imp {}
 
     impl Imp {
-        fn state(&self) -> u8 {
+        fn number(&self) -> usize {
             let name = self.obj().name();
-            let number = name.chars().last().and_then(|digit| digit.to_digit(10)).unwrap();
-            STATES[number as usize].load(Ordering::Relaxed)
+            name.chars().last().and_then(|digit| digit.to_digit(10)).unwrap() as usize
+        }
+
+        fn state(&self) -> u8 {
+            STATES[self.number()].load(Ordering::Relaxed)
         }
     }
 
@@ -432,10 +480,12 @@ mod device {
         STATES[number].store(state, Ordering::Relaxed);
     }
 
-    /// Waits until a picture goes on in its own time.
-    fn expect_picture(camera: &Running) {
-        camera.buffers.try_iter().for_each(drop);
-        assert!(camera.next(Duration::from_secs(1)).len() > 15);
+    fn await_open(number: usize, open: usize) {
+        let end = Instant::now() + PATIENCE;
+        while OPEN[number].load(Ordering::Relaxed) != open {
+            assert!(Instant::now() < end, "{open} are to be open");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
@@ -444,18 +494,16 @@ mod device {
         for round in
             [&[(GONE, Trouble::Gone), (BUSY, Trouble::Busy)][..], &[(SILENT, Trouble::Gone)]]
         {
-            expect_picture(&camera);
+            assert_flows(&camera);
             for (state, trouble) in round {
                 set(0, *state);
                 assert_eq!(camera.change(), Some(*trouble));
-                camera.buffers.try_iter().for_each(drop);
-                let still = camera.next(Duration::from_secs(1));
-                assert!((4..10).contains(&still.len()), "{still:?}");
+                assert_stands(&camera);
             }
             set(0, WORKS);
             assert_eq!(camera.change(), None);
         }
-        expect_picture(&camera);
+        assert_flows(&camera);
     }
 
     #[test]
@@ -469,15 +517,59 @@ mod device {
     fn it_gives_nothing_while_it_is_closed() {
         let (camera, feed) = camera(2);
         for _ in 0..3 {
-            expect_picture(&camera);
+            assert_flows(&camera);
             feed.keep_open(false);
-            let closed = || camera.buffers.recv_timeout(Duration::from_secs(1)).is_err();
-            let end = Instant::now() + PATIENCE;
-            while !closed() {
-                assert!(Instant::now() < end, "it stays open");
-            }
+            await_open(2, 0);
+            camera.buffers.try_iter().for_each(drop);
+            assert!(camera.buffers.recv_timeout(Duration::from_millis(500)).is_err());
             feed.keep_open(true);
         }
-        expect_picture(&camera);
+        assert_flows(&camera);
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_it_while_it_is_closed() {
+        let (camera, feed) = camera(3);
+        assert_flows(&camera);
+        for _ in 0..2 {
+            set(3, GONE);
+            assert_eq!(camera.change(), Some(Trouble::Gone));
+            feed.keep_open(false);
+            assert_eq!(camera.change(), None, "nobody tries");
+            feed.keep_open(true);
+        }
+        assert_eq!(camera.change(), Some(Trouble::Gone));
+        set(3, WORKS);
+        assert_eq!(camera.change(), None);
+        assert_flows(&camera);
+    }
+
+    #[test]
+    fn opening_and_closing_it_leaves_nothing_behind() {
+        if std::env::var_os(ALONE).is_none() {
+            let mut program = Command::new(std::env::current_exe().unwrap());
+            let name = "device::opening_and_closing_it_leaves_nothing_behind";
+            program.args([name, "--exact", "--nocapture"]).env(ALONE, "");
+            assert!(program.status().unwrap().success());
+            return;
+        }
+        let (camera, feed) = camera(4);
+        let open_and_close = |times| {
+            for _ in 0..times {
+                feed.keep_open(true);
+                await_open(4, 1);
+                camera.buffers.try_iter().for_each(drop);
+                camera.buffers.recv_timeout(PATIENCE).unwrap();
+                feed.keep_open(false);
+                await_open(4, 0);
+            }
+            ["task", "fd"]
+                .map(|what| std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count())
+        };
+        let before = open_and_close(5);
+        let after = open_and_close(20);
+        // Threads that have nothing to do are kept for a while.
+        assert!(after[0] <= before[0] + 9, "threads: {before:?}, {after:?}");
+        assert!(after[1] <= before[1] + 9, "files: {before:?}, {after:?}");
     }
 }

@@ -28,20 +28,14 @@ use self::{
 };
 use crate::{
     element::{self, ElementError},
+    run::RunError,
     source,
     spec::{Size, VideoSource},
-    trouble::{Change, Device, Failure, Trouble},
+    trouble::{Device, FIRST_PAUSE, Failure, SILENCE, Trial, Trouble},
 };
 
-/// What delivers nothing for this long is gone.
-const SILENCE: Duration = Duration::from_secs(5);
-
-/// What was just opened has this long for its first frame; the still picture is shown before.
+/// What was just opened has this long for its first frame. What has worked before is replaced meanwhile.
 const OPENING: Duration = Duration::from_secs(15);
-
-/// How long after its loss a source is tried again; doubled after each try in vain.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// From one still picture to the next.
 const STILL: Duration = Duration::from_millis(200);
@@ -53,6 +47,8 @@ const EMPTY_ROUNDS: u32 = 20;
 #[derive(Clone, Debug)]
 pub struct Feed {
     bin: gst::Bin,
+    /// What it plays at the start.
+    spec: VideoSource,
     control: Control,
     /// Whether it goes on when it is closed: it could not go back to where it was.
     is_once: bool,
@@ -69,21 +65,31 @@ impl Feed {
     /// An element is missing, the text of a `launch:` is not understood, there is no camera, or a
     /// file cannot be read.
     pub fn new(spec: &VideoSource, size: Size) -> Result<Option<Self>, ElementError> {
-        let Some(origin) = Origin::of(spec) else { return Ok(None) };
+        let Some(origin) = Origin::of(spec)? else { return Ok(None) };
         element::need(&still::ELEMENTS)?;
         let is_once = origin.is_once();
+        let spec = match &origin {
+            Origin::Any(camera) => camera.clone(),
+            _ => spec.clone(),
+        };
         let (source, control) = build(origin, Form::Picture(size))?;
         let bin = gst::Bin::with_name("camera");
         bin.add(&source).map_err(|_| ElementError::Link)?;
         element::ghost(&bin, source.upcast_ref(), "src")?;
         // A sink that is told of the end ends its sessions in its own way.
         source::announce_end(&bin, gst::PadProbeReturn::Handled);
-        Ok(Some(Self { bin, control, is_once }))
+        Ok(Some(Self { bin, spec, control, is_once }))
     }
 
     /// What is to be linked.
     pub fn bin(&self) -> &gst::Bin {
         &self.bin
+    }
+
+    /// What it means for the producer that an error comes from here, if it does.
+    pub(crate) fn failure(&self, error: &gst::message::Error) -> Option<RunError> {
+        let is_ours = error.src().is_some_and(|source| source.has_as_ancestor(&self.bin));
+        is_ours.then(|| source::failure(&self.spec, error))
     }
 
     /// Opens the device, or closes it; only asks and returns. A file that is played once goes on.
@@ -115,6 +121,7 @@ fn build(origin: Origin, form: Form) -> Result<(AppSrc, Control), ElementError> 
     let (sender, events) = channel();
     let control = Control { sender: sender.clone() };
     let play = Play {
+        trial: Trial::new(Device::Camera, origin.name(), origin.is_file()),
         origin,
         form,
         outlet: Arc::new(Outlet::of(&source)),
@@ -122,7 +129,6 @@ fn build(origin: Origin, form: Form) -> Result<(AppSrc, Control), ElementError> 
         events,
         attempt: 0,
         is_wanted: true,
-        trouble: None,
         still: None,
     };
     let playing = Mutex::new((Some(play), Ender(control.clone())));
@@ -164,6 +170,8 @@ impl Drop for Ender {
 /// What happens to a player.
 #[derive(Debug)]
 enum Event {
+    /// It is open, and may be told to begin.
+    Opened,
     /// The first frame.
     Begun,
     /// The end of a round that another shall follow without a gap.
@@ -190,46 +198,40 @@ struct Play {
     origin: Origin,
     form: Form,
     outlet: Arc<Outlet>,
+    trial: Trial,
     sender: Sender<(u64, Event)>,
     /// Each with the number of the attempt that it is about; 0 for all.
     events: Receiver<(u64, Event)>,
     attempt: u64,
     is_wanted: bool,
-    /// What was said to be wrong with it.
-    trouble: Option<Trouble>,
-    /// What is shown while something is; drawn when it is needed.
-    still: Option<gst::Buffer>,
+    /// What is shown while something is wrong, drawn when it is needed; within, `None` if it cannot be.
+    still: Option<Option<gst::Buffer>>,
 }
 
 impl Play {
     fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
         while self.await_wish() {
-            let before = self.outlet.played();
             let ending = self.play();
             let Some(source) = self.outlet.source() else { return };
-            match ending {
+            let failure = match ending {
                 Ending::Stop => return,
-                Ending::Closed => {
-                    pause = FIRST_PAUSE;
-                    continue;
-                }
+                Ending::Closed => continue,
                 Ending::Over if self.origin.ends() => {
                     let _ = source.end_of_stream();
                     return;
                 }
-                Ending::Over => self.lost(&source, &Failure::gone("it ended the stream")),
-                Ending::Failed(failure) if self.heals() => self.lost(&source, &failure),
+                Ending::Over => Failure::gone("it ended the stream"),
+                Ending::Failed(failure) if self.heals() => failure,
                 Ending::Failed(failure) => return complain(&source, &failure),
-            }
+            };
+            self.trial.lost(&failure, &source);
             drop(source);
-            if self.outlet.played() != before {
-                pause = FIRST_PAUSE;
-            }
+            let pause = self.trial.next_pause();
             if !self.rest(pause) {
                 return;
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.origin.look_again();
+            self.trial.rename(self.origin.name());
         }
     }
 
@@ -241,6 +243,10 @@ impl Play {
 
     /// Waits until somebody needs it; false if it shall stop.
     fn await_wish(&mut self) -> bool {
+        if !self.is_wanted {
+            let Some(source) = self.outlet.source() else { return false };
+            self.trial.rest(&source);
+        }
         while !self.is_wanted {
             match self.events.recv() {
                 Ok((_, Event::Wanted(wanted))) => self.is_wanted = wanted,
@@ -289,17 +295,20 @@ impl Play {
                 Some(Event::Stop) => return Ending::Stop,
                 Some(Event::Wanted(true)) => {}
                 Some(Event::Wanted(false)) => return Ending::Closed,
-                None if moved || !self.origin.always_delivers() => {}
-                None if begun || opened.elapsed() >= OPENING => {
-                    return Ending::Failed(Failure::gone("nothing comes any more"));
-                }
+                None if moved => {}
                 None => {
-                    let Some(source) = self.outlet.source() else { return Ending::Stop };
-                    self.lost(&source, &Failure::gone("nothing has come yet"));
+                    if let Some(failure) = self.silence(player, opened, begun) {
+                        return Ending::Failed(failure);
+                    }
+                }
+                Some(Event::Opened) if player.begin() => {}
+                Some(Event::Opened) => {
+                    return Ending::Failed(Failure::gone("it cannot be played"));
                 }
                 Some(Event::Begun) => {
+                    let Some(source) = self.outlet.source() else { return Ending::Stop };
                     begun = true;
-                    self.found();
+                    self.trial.found(&source);
                 }
                 Some(Event::Failed(failure)) => return Ending::Failed(failure),
                 Some(Event::Over) if !player.repeats() => return Ending::Over,
@@ -312,6 +321,24 @@ impl Play {
                 }
             }
         }
+    }
+
+    /// Nothing has come for a while: why that is the end of this attempt, if it is.
+    fn silence(&mut self, player: &Player, opened: Instant, begun: bool) -> Option<Failure> {
+        if player.is_begun() && !self.origin.always_delivers() {
+            return None;
+        }
+        if begun {
+            return Some(Failure::gone("nothing comes any more"));
+        }
+        if opened.elapsed() >= OPENING {
+            return Some(Failure::gone("nothing comes"));
+        }
+        if self.heals() {
+            let source = self.outlet.source()?;
+            self.trial.lost(&Failure::gone("nothing has come yet"), &source);
+        }
+        None
     }
 
     /// Waits, unless somebody comes or goes meanwhile; false if it shall stop.
@@ -330,12 +357,9 @@ impl Play {
     /// shown.
     fn wait(&mut self, until: Instant) -> Option<Event> {
         loop {
-            let in_trouble = self.trouble.is_some() && self.is_wanted;
-            if in_trouble {
-                self.show_still();
-            }
+            let shows = self.trial.is_in_trouble() && self.is_wanted && self.show_still();
             let next = Instant::now() + STILL;
-            let next = if in_trouble { next.min(until) } else { until };
+            let next = if shows { next.min(until) } else { until };
             match self.events.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok((_, Event::Wanted(wanted))) => {
                     self.is_wanted = wanted;
@@ -350,36 +374,18 @@ impl Play {
         }
     }
 
-    fn show_still(&mut self) {
-        if self.still.is_none() {
-            self.still = still::draw(self.form).ok();
-        }
-        if let Some(still) = &self.still {
-            self.outlet.show(still);
-        }
-    }
-
-    fn lost(&mut self, source: &AppSrc, failure: &Failure) {
-        let now = Some(failure.trouble);
-        if std::mem::replace(&mut self.trouble, now) != now {
-            let name = self.origin.name();
-            let words = match &self.origin {
-                Origin::Clip(_) | Origin::Image(_) => failure.of_file(&name),
-                Origin::Network(_) | Origin::Device(_) => failure.words(&name),
+    /// False if there is none.
+    fn show_still(&mut self) -> bool {
+        let form = self.form;
+        let draw = || {
+            let complain = |error: &ElementError| {
+                tracing::warn!("the picture that says so cannot be drawn: {error}");
             };
-            tracing::warn!("{words}, sending a picture that says so and trying again");
-            Change { device: Device::Camera, trouble: now }.tell(source);
-        }
-    }
-
-    fn found(&mut self) {
-        if self.trouble.take().is_none() {
-            return;
-        }
-        tracing::info!("{} works again", self.origin.name());
-        if let Some(source) = self.outlet.source() {
-            Change { device: Device::Camera, trouble: None }.tell(&source);
-        }
+            still::draw(form).inspect_err(complain).ok()
+        };
+        let still = self.still.get_or_insert_with(draw);
+        still.iter().for_each(|still| self.outlet.show(still));
+        still.is_some()
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Outlet {
     source: glib::WeakRef<AppSrc>,
     /// When the last frame was.
     last: Mutex<Option<gst::ClockTime>>,
-    /// Played so far.
+    /// Those of the players that have come so far.
     frames: AtomicU64,
 }
 
@@ -27,25 +27,22 @@ impl Outlet {
         self.source.upgrade()
     }
 
-    /// How much was played so far.
+    /// How many frames of the players have come so far, in time or too late.
     pub(super) fn played(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// Pushes what a player shows; false if it came too late.
+    /// Pushes what a player shows, unless it comes too late: behind a still picture, or out of order.
     ///
     /// # Errors
     /// Nobody takes anything any more.
-    pub(super) fn play(
-        &self,
-        sample: &gst::Sample,
-        from: &AppSink,
-    ) -> Result<bool, gst::FlowError> {
+    pub(super) fn play(&self, sample: &gst::Sample, from: &AppSink) -> Result<(), gst::FlowError> {
         let source = self.source.upgrade().ok_or(gst::FlowError::Eos)?;
-        let Some(buffer) = in_time_of(sample, from, &source) else { return Ok(false) };
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        let Some(buffer) = in_time_of(sample, from, &source) else { return Ok(()) };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| buffer.pts() <= Some(last)) {
-            return Ok(false);
+            return Ok(());
         }
         // A camera may have another rate than was asked for.
         if let Some(caps) = sample.caps()
@@ -54,9 +51,7 @@ impl Outlet {
             source.set_caps(Some(&caps.to_owned()));
         }
         *last = buffer.pts();
-        source.push_buffer(buffer)?;
-        self.frames.fetch_add(1, Ordering::Relaxed);
-        Ok(true)
+        source.push_buffer(buffer).map(drop)
     }
 
     /// Shows a frame now that nobody has played.

@@ -1,6 +1,7 @@
 //! One attempt to play something: its pipeline, from the start to the end or the first error.
 
 use std::{
+    cell::Cell,
     path::{Path, PathBuf},
     sync::{Arc, mpsc::Sender},
     time::Duration,
@@ -24,9 +25,6 @@ const CAMERA_LATENCY: u32 = 100;
 /// How long a network camera's connection may say nothing.
 const CAMERA_SILENCE: Duration = Duration::from_secs(10);
 
-/// The time in which a file must show its first frame before it can be told to repeat.
-const OPEN: gst::ClockTime = gst::ClockTime::from_seconds(20);
-
 /// What is played.
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
@@ -35,6 +33,8 @@ pub(crate) enum Origin {
     Network(RtspUrl),
     /// Anything with elements of its own.
     Device(VideoSource),
+    /// The first camera there is: at the moment, this one.
+    Any(VideoSource),
 }
 
 /// What it is played as.
@@ -49,6 +49,8 @@ pub(super) struct Player {
     pipeline: gst::Pipeline,
     sink: AppSink,
     kind: Kind,
+    /// It plays, or may be told to.
+    is_begun: Cell<bool>,
 }
 
 /// How it is started.
@@ -68,14 +70,27 @@ pub(super) struct Reporter {
 
 impl Origin {
     /// Of a picture; `None` if there shall be none.
-    pub(super) fn of(spec: &VideoSource) -> Option<Self> {
-        Some(match spec {
-            VideoSource::None => return None,
+    ///
+    /// # Errors
+    /// There is no camera.
+    pub(super) fn of(spec: &VideoSource) -> Result<Option<Self>, ElementError> {
+        Ok(Some(match spec {
+            VideoSource::None => return Ok(None),
+            VideoSource::Auto => Self::Any(source::first_camera()?),
             VideoSource::File(clip) => Self::Clip(clip.clone()),
             VideoSource::Image(path) => Self::Image(path.clone()),
             VideoSource::Rtsp(url) => Self::Network(url.clone()),
             device => Self::Device(device.clone()),
-        })
+        }))
+    }
+
+    /// Another camera may be the first now: one that was pulled out comes back under another name.
+    pub(super) fn look_again(&mut self) {
+        if let Self::Any(camera) = self
+            && let Ok(first) = source::first_camera()
+        {
+            *camera = first;
+        }
     }
 
     /// What is known to be wrong without playing it.
@@ -87,7 +102,7 @@ impl Origin {
             Self::Clip(clip) => readable("file", &clip.path)?,
             Self::Image(path) => readable("image", path)?,
             Self::Network(_) => drop(element::make("rtspsrc")?),
-            Self::Device(_) => {}
+            Self::Device(_) | Self::Any(_) => {}
         }
         Player::build(self, form).map(drop)
     }
@@ -99,7 +114,7 @@ impl Origin {
             Self::Image(path) => format!("image:{}", path.display()),
             Self::Network(url) => format!("the camera {url}"),
             Self::Device(VideoSource::Launch(_)) => "the source of the picture".into(),
-            Self::Device(spec) => format!("the camera {spec}"),
+            Self::Device(spec) | Self::Any(spec) => format!("the camera {spec}"),
         }
     }
 
@@ -107,9 +122,14 @@ impl Origin {
     pub(super) fn ends(&self) -> bool {
         match self {
             Self::Clip(_) | Self::Image(_) => true,
-            Self::Network(_) => false,
+            Self::Network(_) | Self::Any(_) => false,
             Self::Device(spec) => matches!(spec, VideoSource::Launch(_) | VideoSource::Test(_)),
         }
+    }
+
+    /// Whether it is read from a file.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Self::Clip(_) | Self::Image(_))
     }
 
     /// Whether it is played from its beginning to its end, and then no more.
@@ -124,7 +144,7 @@ impl Origin {
 
     /// Whether it is dead when nothing comes. The picture of a file may be shorter than its sound.
     pub(super) fn always_delivers(&self) -> bool {
-        matches!(self, Self::Network(_) | Self::Device(_))
+        !self.is_file()
     }
 
     fn uri(&self) -> String {
@@ -132,7 +152,7 @@ impl Origin {
             Self::Network(url) => return url.address(),
             Self::Clip(clip) => &clip.path,
             Self::Image(path) => path,
-            Self::Device(_) => return String::new(),
+            Self::Device(_) | Self::Any(_) => return String::new(),
         };
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Url::from_file_path(whole).map(String::from).unwrap_or_default()
@@ -141,7 +161,7 @@ impl Origin {
     fn kind(&self) -> Kind {
         match self {
             Self::Clip(clip) if clip.repeats => Kind::Repeating,
-            Self::Device(_) => Kind::Device,
+            Self::Device(_) | Self::Any(_) => Kind::Device,
             _ => Kind::Once,
         }
     }
@@ -216,14 +236,19 @@ impl Player {
         let sink = AppSink::builder().sync(is_file).max_buffers(2).build();
         let kind = origin.kind();
         match (origin, form) {
-            (Origin::Device(spec), Form::Picture(size)) => {
+            (Origin::Device(spec) | Origin::Any(spec), Form::Picture(size)) => {
                 let device = source::device(spec, size)?;
                 let elements = [device.upcast(), sink.clone().upcast()];
                 element::chain(pipeline.upcast_ref(), &elements)?;
             }
             _ => decode(&pipeline, origin, form, &sink)?,
         }
-        Ok(Self { pipeline, sink, kind })
+        Ok(Self { pipeline, sink, kind, is_begun: Cell::new(false) })
+    }
+
+    /// Whether it has got past its opening.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun.get()
     }
 
     pub(super) fn repeats(&self) -> bool {
@@ -236,10 +261,10 @@ impl Player {
         let mut begun = false;
         let new_sample = move |sink: &AppSink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            if outlet.play(&sample, sink)? && !std::mem::replace(&mut begun, true) {
+            if !std::mem::replace(&mut begun, true) {
                 reporter.say(Event::Begun);
             }
-            Ok(gst::FlowSuccess::Ok)
+            outlet.play(&sample, sink).map(|()| gst::FlowSuccess::Ok)
         };
         let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(new_sample).build();
         self.sink.set_callbacks(callbacks);
@@ -247,7 +272,7 @@ impl Player {
 
     pub(super) fn report(&self, reporter: &Reporter, form: Form) {
         let Some(bus) = self.pipeline.bus() else { return };
-        let reporter = reporter.clone();
+        let (reporter, repeats) = (reporter.clone(), self.repeats());
         bus.set_sync_handler(move |_, message| {
             match message.view() {
                 gst::MessageView::Error(error) => {
@@ -255,13 +280,14 @@ impl Player {
                 }
                 gst::MessageView::Eos(_) => reporter.say(Event::Over),
                 gst::MessageView::SegmentDone(_) => reporter.say(Event::Round),
+                gst::MessageView::AsyncDone(_) if repeats => reporter.say(Event::Opened),
                 _ => {}
             }
             gst::BusSyncReply::Drop
         });
     }
 
-    /// Starts playing; false if it cannot.
+    /// Starts playing; false if it cannot. What repeats only opens: see [`begin`](Self::begin).
     pub(super) fn start(&self, clock: Option<&gst::Clock>) -> bool {
         self.pipeline.use_clock(clock);
         match self.kind {
@@ -272,17 +298,21 @@ impl Player {
                 Ok(_) => self.sink.set_property("sync", true),
                 Err(_) => return false,
             },
-            Kind::Repeating => {
-                let opened = self.pipeline.set_state(gst::State::Paused).is_ok()
-                    && self.pipeline.state(OPEN).0.is_ok();
-                if !opened {
-                    return false;
-                }
-                // What cannot be played in segments is begun anew at its end.
-                self.repeat(true);
-            }
+            Kind::Repeating => match self.pipeline.set_state(gst::State::Paused) {
+                Ok(gst::StateChangeSuccess::Async) => return true,
+                Ok(_) => return self.begin(),
+                Err(_) => return false,
+            },
         }
+        self.is_begun.set(true);
         self.pipeline.set_state(gst::State::Playing).is_ok()
+    }
+
+    /// Plays what repeats, when it is open; the second time nothing happens. False if it cannot.
+    pub(super) fn begin(&self) -> bool {
+        // What cannot be played in segments is begun anew at its end.
+        self.is_begun.replace(true)
+            || (self.repeat(true) && self.pipeline.set_state(gst::State::Playing).is_ok())
     }
 
     /// Plays from the beginning: with `flush` at once, without when all that came was played.
