@@ -75,23 +75,26 @@ impl Settings {
     }
 }
 
-/// Reads statistics until so many kbit/s of picture come.
+/// Reads statistics, a line a second, until so many kbit/s of picture come.
 fn wait_for_rate(consumer: &mut Program, is_it: impl Fn(u32) -> bool) {
-    loop {
+    let came = (0..60).any(|_| {
         let line = consumer.expect("stats fps=");
         let (_, rest) = line.split_once("video=").unwrap();
         let (rate, _) = rest.split_once("kbit/s").unwrap();
-        if is_it(rate.parse().unwrap()) {
-            return;
-        }
-    }
+        is_it(rate.parse().unwrap())
+    });
+    assert!(came, "no picture of that rate");
 }
 
 /// Reads statistics until so many bytes were heard.
 fn wait_for_sound(consumer: &mut Program, file: &Path, bytes: u64) {
-    while fs::metadata(file).unwrap().len() < bytes {
+    for _ in 0..60 {
+        if fs::metadata(file).unwrap().len() >= bytes {
+            return;
+        }
         consumer.expect("stats fps=");
     }
+    panic!("nothing is heard");
 }
 
 fn loudest(sound: &[u8]) -> i16 {

