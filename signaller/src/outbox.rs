@@ -325,7 +325,9 @@ fn text_len(notice: &Notice) -> usize {
             Refusal::NoSuchPeer(peer) | Refusal::NotYourProducer(peer) | Refusal::NotInRoom(peer),
         ) => peer.as_str().len(),
         Notice::Said { text } | Notice::RoomMessage { text, .. } => text.len(),
-        Notice::RoomJoined { peers, .. } | Notice::RoomPeers { peers, .. } => 64 * peers.len(),
+        Notice::Named { peers, .. }
+        | Notice::RoomJoined { peers, .. }
+        | Notice::RoomPeers { peers, .. } => 64 * peers.len(),
         Notice::Accounts(accounts) => 128 * accounts.len(),
         Notice::Snapshot(snapshot) => 128 * snapshot.accounts.len() + 16 * snapshot.sessions.len(),
         _ => 0,
