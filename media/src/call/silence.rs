@@ -42,7 +42,7 @@ impl Silence {
         Self { looked: now, received: 0, counted: Duration::ZERO, heard: Duration::ZERO }
     }
 
-    /// Whether it has been too long, after this look.
+    /// Whether it has been too long, after this look; if so, it begins to count anew.
     pub(super) fn is_too_long(&mut self, now: Instant, look: Look) -> bool {
         let step = now.duration_since(self.looked).min(LONGEST_STEP);
         let has_come = look.received > self.received;
@@ -55,7 +55,11 @@ impl Silence {
                 self.heard += step;
             }
         }
-        self.heard >= DEAD || self.counted >= UNHEARD
+        let is_too_long = self.heard >= DEAD || self.counted >= UNHEARD;
+        if is_too_long {
+            (self.counted, self.heard) = (Duration::ZERO, Duration::ZERO);
+        }
+        is_too_long
     }
 }
 
@@ -67,13 +71,22 @@ mod tests {
 
     /// After how many seconds it is too long, if what is seen in each is this.
     fn verdict(seconds: impl IntoIterator<Item = Look>) -> Option<usize> {
+        verdicts(seconds).next()
+    }
+
+    /// The same for each time that it is.
+    fn verdicts(seconds: impl IntoIterator<Item = Look>) -> impl Iterator<Item = usize> {
         let mut now = Instant::now();
         let mut silence = Silence::new(now);
-        let mut seconds = seconds.into_iter();
-        seconds.position(|look| {
+        let too_long = move |look| {
             now += Duration::from_secs(1);
             silence.is_too_long(now, look)
-        })
+        };
+        seconds
+            .into_iter()
+            .map(too_long)
+            .enumerate()
+            .filter_map(|(second, is)| is.then_some(second))
     }
 
     fn times(seconds: usize, look: Look) -> impl Iterator<Item = Look> {
@@ -88,6 +101,12 @@ mod tests {
         let (before, after) = (Look { received: 9, ..SILENT }, Look { received: 3, ..SILENT });
         let again = times(10, SILENT).chain([before]).chain(times(15, after));
         assert_eq!(verdict(again), None, "a new session begins at 0 again");
+    }
+
+    #[test]
+    fn giving_up_is_said_once() {
+        let both: Vec<_> = verdicts(times(45, SILENT)).collect();
+        assert_eq!(both, [19, 39]);
     }
 
     #[test]
