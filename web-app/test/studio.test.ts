@@ -139,6 +139,19 @@ describe("the screen", () => {
     expect(await asked).toBe(false);
     expect(given.slice(2).every(({ readyState }) => readyState === "ended")).toBe(true);
   });
+
+  it("is not shown in the next call, which it was not meant for", async () => {
+    await studio.use("call", BOTH);
+    const asked = studio.shareScreen(true);
+    const screen = given.at(-1);
+    void studio.use("call", null);
+    const next = studio.use("call", BOTH);
+    expect(await asked).toBe(false);
+    await next;
+    expect(screen?.readyState).toBe("ended");
+    expect(tracks("call")).not.toContain(screen);
+    expect(studio.ownFor("call").screen).toBe(false);
+  });
 });
 
 function tracks(use: Use): Track[] {

@@ -101,7 +101,13 @@ export class Studio {
 
   /** Shows the screen in the call, in place of the camera; false when the user did not want to. */
   async shareScreen(isOn: boolean): Promise<boolean> {
-    const screen = isOn ? await askForScreen() : null;
+    const call = this.#parts.get("call");
+    const screen = isOn && call ? await askForScreen() : null;
+    // The call may have ended while the browser asked, and another one begun.
+    if (call !== this.#parts.get("call")) {
+      screen?.stop();
+      return false;
+    }
     this.#screen?.stop();
     this.#screen = screen;
     screen?.addEventListener("ended", () => {
@@ -109,8 +115,6 @@ export class Studio {
       this.#dropScreen();
       this.#compose();
     });
-    // The call may have ended while the browser asked.
-    if (!this.#parts.has("call")) this.#dropScreen();
     this.#compose();
     return (this.#screen !== null) === isOn;
   }
