@@ -4,6 +4,7 @@ import type { Answer } from "../lib/api.ts";
 import type { Problem } from "../lib/problem.ts";
 
 export class Task {
+  #reset = 0;
   busy = $state(false);
   done = $state(false);
   problem: Problem | null = $state.raw(null);
@@ -12,15 +13,18 @@ export class Task {
   async run<T>(request: () => Promise<Answer<T>>): Promise<{ readonly value: T } | null> {
     this.busy = true;
     this.reset();
+    const mine = this.#reset;
     const answer = await request();
     this.busy = false;
-    this.done = answer.ok;
+    // Whoever went on meanwhile has something else before them.
+    this.done = answer.ok && mine === this.#reset;
     if (answer.ok) return answer;
     this.problem = answer.problem;
     return null;
   }
 
   reset(): void {
+    this.#reset += 1;
     this.done = false;
     this.problem = null;
   }
