@@ -36,6 +36,8 @@ export class Intercom {
   readonly #share: Share;
   readonly #phone: Phone;
   #air: OnAir | null = null;
+  /** How many times somebody looked at what was missed. */
+  #looks = 0;
   /** What was heard of it last. */
   #socket: SocketState | null = null;
 
@@ -193,6 +195,7 @@ export class Intercom {
   markMissedSeen(): void {
     const account = this.#account;
     if (account === null) return;
+    this.#looks += 1;
     look(localStorage, account, Date.now());
     this.#dispatch({ type: "missedChanged", missed: 0 });
   }
@@ -317,8 +320,10 @@ export class Intercom {
   async #countMissed(): Promise<void> {
     const account = this.#account;
     if (account === null) return;
+    const looks = this.#looks;
     const missed = await this.#history.missed(lookedAt(localStorage, account, Date.now()));
-    if (missed && this.#account === account) {
+    // Somebody may have looked meanwhile.
+    if (missed && this.#account === account && this.#looks === looks) {
       this.#dispatch({ type: "missedChanged", missed: missed.length });
     }
   }

@@ -22,8 +22,9 @@ export async function toggleFullScreen(
   frame: HTMLElement | undefined,
   video: HTMLVideoElement | undefined,
 ): Promise<void> {
-  if (document.fullscreenElement) return document.exitFullscreen();
-  if (frame?.requestFullscreen) return frame.requestFullscreen();
+  // Refused when it has just ended by itself, or the element is gone: nothing is left to do.
+  if (document.fullscreenElement) return document.exitFullscreen().catch(() => undefined);
+  if (frame?.requestFullscreen) return frame.requestFullscreen().catch(() => undefined);
   (video as { webkitEnterFullscreen?: () => void } | undefined)?.webkitEnterFullscreen?.();
 }
 

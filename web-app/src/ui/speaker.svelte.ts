@@ -26,6 +26,9 @@ interface Sink {
 }
 
 function route(sink: Partial<Sink>, id: string): void {
-  // A speaker that is gone is no reason for silence: then it is the system's default.
-  sink.setSinkId?.(id).catch(() => sink.setSinkId?.("").catch(() => undefined));
+  // A speaker that is gone is no reason for silence: then it is the system's default, or what was
+  // chosen meanwhile.
+  sink
+    .setSinkId?.(id)
+    .catch(() => sink.setSinkId?.(speaker === id ? "" : speaker).catch(() => undefined));
 }
