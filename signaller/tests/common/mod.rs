@@ -128,11 +128,13 @@ impl Stranger {
         self.run(&format!("token create {name}"))
     }
 
+    /// One that others find: what they say next must not overtake what it is.
     pub async fn producer(&self, name: &str) -> Client {
         let mut client = self.client().await;
         let status =
             json!({"type": "setPeerStatus", "roles": ["producer"], "meta": {"name": name}});
         client.send(&status).await;
+        client.hears_nothing().await;
         client
     }
 
