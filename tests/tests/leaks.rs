@@ -7,7 +7,8 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use intercom_tests::{PATIENCE, Pipeline, Plugins, Program, Signaller, Usage};
+use intercom_tests::{PATIENCE, Pipeline, Plugins, Program, Signaller, Stranger, Usage};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// Viewers until everything that is made once has been made.
@@ -81,24 +82,72 @@ fn call_again_and_again(calls: usize) {
     stays_flat(&door, calls, talk);
 }
 
+/// Some before the producer's sink has begun with them, some while it does.
+#[test]
+fn guests_that_leave_at_once_leave_nothing_behind() {
+    const CLOSED: &str = "camera and microphone are closed";
+    const GUESTS: u64 = 20;
+    let signaller = Signaller::start();
+    let media = ["--video", "test:ball", "--audio", "test", "--size", "320x240@15"];
+    let (mut door, id) = signaller.producer("door", &media);
+    let mut guest = Stranger::connect(&signaller.ws());
+    let mut come_and_go = |after: Duration| {
+        guest.send(json!({"type": "startSession", "peerId": id}));
+        let started = guest.expect("a session", |message| message["type"] == "sessionStarted");
+        sleep(after);
+        guest.send(json!({"type": "endSession", "sessionId": started["sessionId"]}));
+    };
+    door.expect(CLOSED);
+    come_and_go(Duration::ZERO);
+    door.expect(CLOSED);
+    let before = settled(&door);
+    for after in (0..GUESTS).map(|i| i.saturating_sub(GUESTS / 2)) {
+        come_and_go(Duration::from_millis(5 * after));
+    }
+    door.expect(CLOSED);
+    await_flat(&door, before, 20);
+    let said = door.output();
+    assert!(!said.contains("CRITICAL"), "{said}");
+}
+
 /// Has something done so often, after which the program has of the system what it had before.
 fn stays_flat(program: &Program, cycles: usize, mut once: impl FnMut()) {
     (0..WARM_UP).for_each(|_| once());
-    let before = Usage::of(program);
+    let before = settled(program);
     (0..cycles).for_each(|_| once());
+    await_flat(program, before, cycles);
+}
+
+/// What it has when nothing closes any more.
+fn settled(program: &Program) -> Usage {
+    let deadline = Instant::now() + PATIENCE;
+    let mut last = Usage::of(program);
+    loop {
+        // Longer than it takes from the end of a session until its memory is given back.
+        sleep(Duration::from_millis(1_500));
+        let now = Usage::of(program);
+        if (now.threads, now.files) == (last.threads, last.files) {
+            return now;
+        }
+        assert!(Instant::now() < deadline, "it does not settle: {last:?}, {now:?}");
+        last = now;
+    }
+}
+
+/// Waits until the last ones are out as well.
+fn await_flat(program: &Program, before: Usage, cycles: usize) {
     let is_flat = |now: &Usage| {
         // Of memory that is in use nothing stays, but it has holes (docs/ref/elements.md).
-        now.threads <= before.threads + 4
-            && now.files <= before.files + 4
-            && now.kib <= before.kib + 16 * 1024 + 10 * cycles
+        now.threads <= before.threads + 1
+            && now.files <= before.files + 1
+            && now.kib <= before.kib + 8 * 1024 + 50 * cycles
     };
-    // The last ones may still be on their way out.
     let deadline = Instant::now() + PATIENCE;
     let mut after = Usage::of(program);
     while !is_flat(&after) && Instant::now() < deadline {
         sleep(Duration::from_millis(100));
         after = Usage::of(program);
     }
-    println!("after {WARM_UP}: {before:?}; after {cycles} more: {after:?}");
+    println!("at first {before:?}; after {cycles} more: {after:?}");
     assert!(is_flat(&after), "{before:?} became {after:?}");
 }

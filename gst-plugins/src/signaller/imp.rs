@@ -21,6 +21,7 @@ use intercom_client::{
     CallId, Client, Config, Driver, EndReason, Event, Events, IceServer, IceServers, Login, PeerId,
     PermanentError, Private, Role, SdpKind, SessionId, Target, Trust,
 };
+use tokio::task::JoinSet;
 
 use super::failure::SessionFailure;
 use super::latch::Latch;
@@ -29,6 +30,7 @@ use super::pulse::Pulse;
 use super::remains::Remains;
 use super::remnants;
 use super::sessions::Sessions;
+use super::setups::Setups;
 use crate::{CAT, RUNTIME, ice, meta, sdp, signals};
 
 const DEFAULT_URI: &str = "ws://127.0.0.1:8443";
@@ -169,6 +171,8 @@ pub struct Signaller {
         blurb = "Our peer id on the server, NULL while there is no connection")]
     client_id: Mutex<Option<String>>,
     sessions: Sessions,
+    /// A producer's.
+    setups: Setups,
     /// Of a consumer's last session.
     remains: Mutex<Option<Arc<Remains>>>,
     /// Those of the server, for the sessions to come.
@@ -218,6 +222,9 @@ impl Default for Settings {
         }
     }
 }
+
+/// Sessions that are over, each until its element can take it down.
+type Closing = JoinSet<SessionId>;
 
 /// From `start` to `stop`.
 struct Run {
@@ -320,6 +327,7 @@ impl SignallableImpl for Signaller {
         *lock(&self.client_id) = None;
         *lock(&self.held) = None;
         self.sessions.clear();
+        self.setups.clear();
     }
 
     fn send_sdp(&self, session_id: &str, sdp: &WebRTCSessionDescription) {
@@ -328,6 +336,7 @@ impl SignallableImpl for Signaller {
             _ => SdpKind::Answer,
         };
         self.sessions.described(session_id, peer_connection::ufrag(sdp));
+        self.setups.described(session_id);
         match sdp.sdp().as_text() {
             Ok(text) => self.queue(session_id, |client, id| client.describe(id, kind, text)),
             Err(error) => gst::error!(CAT, imp = self, "a description cannot be printed: {error}"),
@@ -344,12 +353,13 @@ impl SignallableImpl for Signaller {
 
     fn end_session(&self, session_id: &str) {
         gst::debug!(CAT, imp = self, "session {session_id} ended by the element");
+        self.setups.end(session_id);
+        self.leave_alone(session_id);
         let (this, id) = (self.obj().downgrade(), session_id.to_owned());
         RUNTIME.spawn(async move {
             tokio::time::sleep(HEARSAY).await;
             if let Some(this) = this.upgrade() {
-                this.imp().queue(&id, Client::end_session);
-                this.imp().sessions.end(&id);
+                this.imp().left(&id);
             }
         });
     }
@@ -375,6 +385,24 @@ impl Signaller {
     pub(super) fn wait_closed(&self, timeout: Duration) -> bool {
         let finished = lock(&self.finished).clone();
         finished.is_none_or(|finished| finished.wait(timeout))
+    }
+
+    /// The element has ended a session. Of one that has failed the client tells, and with that why.
+    fn left(&self, session_id: &str) {
+        if self.sessions.leave(session_id) {
+            self.queue(session_id, Client::end_session);
+        }
+    }
+
+    /// What is left of a consumer's session.
+    fn leave_alone(&self, session_id: &str) {
+        if let Some(remains) = &*lock(&self.remains) {
+            remains.leave_alone(session_id);
+        }
+    }
+
+    fn is_producer(&self) -> bool {
+        lock(&self.settings).role == WebRTCSignallerRole::Producer
     }
 
     fn queue(&self, session_id: &str, command: impl FnOnce(&Client, SessionId)) {
@@ -422,8 +450,9 @@ impl Signaller {
             (settings.role != WebRTCSignallerRole::Producer).then_some(settings.latency)
         };
         if latency.is_some() {
-            *lock(&self.remains) = Remains::of(webrtcbin).map(Arc::new);
+            *lock(&self.remains) = Remains::of(given_id, webrtcbin).map(Arc::new);
         }
+        self.setups.built(webrtcbin);
         remnants::clean_up_after(webrtcbin);
         ice::offer(webrtcbin, &lock(&self.ice_servers));
         let this = self.obj().downgrade();
@@ -479,7 +508,7 @@ impl Signaller {
 
 /// What the client tells, as signals. Only the events' thread calls these.
 impl Signaller {
-    fn tell(&self, event: Event) {
+    fn tell(&self, event: Event, closing: &mut Closing) {
         match event {
             Event::Connected { peer_id, account } => self.connected(&peer_id, account.as_deref()),
             Event::Disconnected { reason, retry_in } => {
@@ -504,7 +533,7 @@ impl Signaller {
                 let args = args.map(ToValue::to_value);
                 self.obj().emit_by_name_with_values("handle-ice", &args);
             }
-            Event::SessionEnded { session_id, reason } => self.ended(&session_id, &reason),
+            Event::SessionEnded { session_id, reason } => self.ended(&session_id, &reason, closing),
             Event::ProducerAdded { peer_id, meta, new, .. } => {
                 let meta = meta::from_json(&meta);
                 self.emit("producer-added", &[&peer_id.as_str(), &meta, &new]);
@@ -545,6 +574,9 @@ impl Signaller {
             }
         };
         self.begin(session_id);
+        if self.is_producer() {
+            self.setups.begin(session_id.as_str());
+        }
         self.emit("session-requested", &[&session_id.as_str(), &peer_id.as_str(), &offer]);
     }
 
@@ -567,7 +599,7 @@ impl Signaller {
         }
     }
 
-    fn ended(&self, session_id: &SessionId, reason: &EndReason) {
+    fn ended(&self, session_id: &SessionId, reason: &EndReason, closing: &mut Closing) {
         gst::info!(CAT, imp = self, "session {session_id}: {reason}");
         let failure = self.sessions.end(session_id.as_str()).or_else(|| match reason {
             EndReason::Remote(words) => SessionFailure::told(words.as_deref()?),
@@ -579,9 +611,22 @@ impl Signaller {
             let text = printable(&failure.to_string());
             self.emit("session-failed", &[&session_id.as_str(), &failure.code(), &text]);
         }
-        if let Some(remains) = &*lock(&self.remains) {
-            remains.leave_alone();
+        self.leave_alone(session_id.as_str());
+        if self.is_producer() {
+            let (can_close, id) = (self.setups.wait(session_id.as_str()), session_id.clone());
+            let closes = async move {
+                can_close.await;
+                id
+            };
+            closing.spawn_on(closes, RUNTIME.handle());
+        } else {
+            self.close(session_id);
         }
+    }
+
+    /// The element may take the session down.
+    fn close(&self, session_id: &SessionId) {
+        self.setups.end(session_id.as_str());
         self.obj().emit_by_name::<bool>("session-ended", &[&session_id.as_str()]);
     }
 
@@ -627,12 +672,30 @@ impl Settings {
 /// The events' thread: from `start` until the client has finished.
 fn speak(this: &glib::WeakRef<super::Signaller>, driver: Driver, finished: &Arc<Latch>) {
     let Some(mut events) = begin_speaking(this, driver) else { return };
-    while let Some(event) = events.blocking_next() {
+    let mut closing = Closing::new();
+    while let Some(next) = RUNTIME.block_on(next(&mut events, &mut closing)) {
         let Some(this) = this.upgrade() else { return };
         // What was still on its way when `stop` was called is nobody's business any more.
-        if this.imp().is_current(finished) {
-            this.imp().tell(event);
+        if !this.imp().is_current(finished) {
+            continue;
         }
+        match next {
+            Next::Event(event) => this.imp().tell(event, &mut closing),
+            Next::Closes(session_id) => this.imp().close(&session_id),
+        }
+    }
+}
+
+/// What the events' thread does next.
+enum Next {
+    Event(Event),
+    Closes(SessionId),
+}
+
+async fn next(events: &mut Events, closing: &mut Closing) -> Option<Next> {
+    tokio::select! {
+        event = events.next() => event.map(Next::Event),
+        Some(Ok(session_id)) = closing.join_next() => Some(Next::Closes(session_id)),
     }
 }
 

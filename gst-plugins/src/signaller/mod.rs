@@ -10,6 +10,7 @@ mod pulse;
 mod remains;
 mod remnants;
 mod sessions;
+mod setups;
 
 use std::time::Duration;
 

@@ -14,24 +14,25 @@ const CLOSED: Duration = Duration::from_secs(5);
 
 /// The bin around a session's webrtcbin.
 pub(super) struct Remains {
+    session_id: String,
     bin: glib::WeakRef<gst::Element>,
     gone: Arc<Latch>,
 }
 
 impl Remains {
     /// Those that there will be of the session with this webrtcbin.
-    pub(super) fn of(webrtcbin: &gst::Element) -> Option<Self> {
+    pub(super) fn of(session_id: &str, webrtcbin: &gst::Element) -> Option<Self> {
         let bin = webrtcbin.parent().and_downcast::<gst::Element>()?;
         let gone = Arc::new(Latch::default());
         let latch = gone.clone();
         bin.add_weak_ref_notify(move || latch.set());
-        Some(Self { bin: bin.downgrade(), gone })
+        Some(Self { session_id: session_id.to_owned(), bin: bin.downgrade(), gone })
     }
 
-    /// The session is about to be closed. Whoever stops the pipeline at that moment takes it from
-    /// PLAYING to PAUSED first, and would wake up what is closed already: it would be freed awake.
-    pub(super) fn leave_alone(&self) {
-        if let Some(bin) = self.bin.upgrade() {
+    /// If it is this session that is about to be closed: whoever stops the pipeline at that moment takes
+    /// it from PLAYING to PAUSED first, and would wake up what is closed already: it would be freed awake.
+    pub(super) fn leave_alone(&self, session_id: &str) {
+        if let Some(bin) = self.bin.upgrade().filter(|_| self.session_id == session_id) {
             bin.set_locked_state(true);
         }
     }

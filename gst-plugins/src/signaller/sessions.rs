@@ -78,6 +78,17 @@ impl Sessions {
         session.failure.take()
     }
 
+    /// Forgets a session that has not failed; `false` if it has.
+    pub(super) fn leave(&self, session_id: &str) -> bool {
+        let mut table = self.table();
+        let has_failed =
+            table.sessions.get(session_id).is_some_and(|session| session.failure.is_some());
+        if !has_failed {
+            table.sessions.remove(session_id);
+        }
+        !has_failed
+    }
+
     pub(super) fn clear(&self) {
         let mut table = self.table();
         table.sessions.clear();
