@@ -196,8 +196,9 @@ where
         }
         Entrance::Intercom(visitor) => greet(sink, stream, visitor, hub, timing).await?,
         Entrance::Relay { identity, way, name } => {
+            let dialect = Dialect::relay(&name, identity.account.clone());
             let membership = hub.connect(identity, None, way).await.map_err(|HubGone| End::Lost)?;
-            Desk::new(membership, Dialect::relay(&name), 0)
+            Desk::new(membership, dialect, 0)
         }
         Entrance::Simple(identity, way) => {
             let text = timeout(HELLO, next_text(stream)).await.map_err(|_| End::NoHello)??;

@@ -16,7 +16,8 @@ const GONE: &str = "the other end has left";
 
 async fn open() -> Stranger {
     Stranger::start_with(|config| {
-        config.relay = OldDoor { login: OldLogin::Local, plain: false };
+        let door = OldDoor { login: OldLogin::Local, plain: false };
+        (config.relay, config.simple) = (door.clone(), door);
     })
     .await
 }
@@ -88,7 +89,8 @@ async fn play(server: &Stranger, name: &str, step: &Value, clients: &mut BTreeMa
         let (closed, words) = clients.get_mut(&who).unwrap().closed().await;
         assert_eq!((json!(closed), json!(words)), (code.clone(), step["words"].clone()), "{name}");
     } else {
-        assert_eq!(clients.get_mut(&who).unwrap().next().await, step["hear"], "{name}: {who}");
+        let heard = clients.get_mut(&who).unwrap().next().await;
+        assert_eq!(heard, step["hear"], "{name}: {who}");
     }
 }
 
@@ -131,6 +133,9 @@ async fn a_stock_consumer_watches_the_program() {
     let mut phone = server.client().await;
     phone.listens().await;
     let mut program = join(&server, "cam").await;
+    let silent = on_air(&mut phone).await;
+    assert_eq!(silent["meta"], json!({"name": "cam", "silent": true}));
+    program.send(&json!({"type": "ack", "role": "client"})).await;
     let listed = on_air(&mut phone).await;
     assert_eq!(listed["meta"], json!({"name": "cam"}));
     let id = listed["peerId"].clone();
@@ -249,7 +254,7 @@ async fn a_token_is_never_a_name() {
         format!("relay/t/{token}/cam"),
     ] {
         let program = join(&server, &path).await;
-        assert_eq!(on_air(&mut phone).await["meta"], json!({"name": "cam"}), "{path}");
+        assert_eq!(on_air(&mut phone).await["meta"]["name"], "cam", "{path}");
         drop(program);
         while phone.next().await["roles"] != json!([]) {}
     }
@@ -260,4 +265,39 @@ async fn a_token_is_never_a_name() {
         assert!(status == 400 && !words.contains(&*token), "{path}: {words}");
     }
     phone.hears_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accounts_name_leads_to_nobody_else() {
+    let server = open().await;
+    let token = server.device("ann");
+    server.run("rights set ann see everyone");
+    server.run("rights set ann watch everyone");
+    let mut phone = server.client().await;
+    phone.listens().await;
+    // Guests that call themselves so: by the peer id, and by what they say about themselves.
+    let mut uid = join_simple(&server, "ann").await;
+    let mut impostor = server.producer("ann").await;
+    impostor.hears_nothing().await;
+    let path = format!("/relay/ann?token={token}");
+    let mut program = Client::upgrade(tcp(server.main()).await, &path, &[]).await.unwrap();
+    program.send(&description("offer")).await;
+    // Guests may know of the account from now on.
+    while on_air(&mut phone).await["roles"].as_array().unwrap().len() < 2 {}
+    let mut page = join(&server, "ann").await;
+    page.send(&client()).await;
+    assert_eq!(page.next().await["type"], "ack");
+    assert_eq!(program.next().await, client());
+    assert_eq!(page.next().await, description("offer"));
+    impostor.hears_nothing().await;
+    uid.send_raw(Message::text("ROOM_PEER_LIST")).await;
+    let said = uid.next_raw().await;
+    assert!(matches!(&said, Some(Message::Text(text)) if text.starts_with("ERROR")), "{said:?}");
+}
+
+async fn join_simple(server: &Stranger, uid: &str) -> Client {
+    let mut client = Client::upgrade(tcp(server.main()).await, "/simple", &[]).await.unwrap();
+    client.send_raw(Message::text(format!("HELLO {uid}"))).await;
+    assert_eq!(client.next_raw().await, Some(Message::text("HELLO")));
+    client
 }

@@ -9,7 +9,7 @@ mod relay;
 pub(crate) mod roomrtc;
 pub(crate) mod simple;
 
-use signaller_core::{CloseReason, Notice, Request, Text};
+use signaller_core::{AccountName, CloseReason, Notice, Request, Role, Status, Text};
 
 #[cfg(test)]
 pub(crate) use gst::Gst;
@@ -63,8 +63,8 @@ impl Dialect {
     }
 
     /// The one of a program and a page that meet under a name.
-    pub(crate) fn relay(name: &str) -> Self {
-        Self::Relay(Box::new(relay::Relay::new(name)))
+    pub(crate) fn relay(name: &str, account: Option<AccountName>) -> Self {
+        Self::Relay(Box::new(relay::Relay::new(name, account)))
     }
 
     /// The one of HELLO, for somebody who has said it.
@@ -158,4 +158,10 @@ impl Dialect {
             Self::Gst(_) | Self::Intercom(_) | Self::RoomRtc(_) | Self::Simple(_) => None,
         }
     }
+}
+
+/// Registered under a name, for a client that says no more about itself.
+fn named(name: &str, roles: &[Role]) -> Status {
+    let meta = serde_json::json!({ "name": name }).to_string();
+    Status { roles: roles.to_vec(), meta: Some(meta.into()), name: Some(name.into()) }
 }

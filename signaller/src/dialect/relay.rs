@@ -1,9 +1,9 @@
 //! relay (`docs/ref/relay.md`) ↔ the core: one program and one page, under a name.
 //!
 //! To the core a program is a producer and a page a consumer, so that each may be something else: the
-//! page of a name gets what any producer of that name sends. What comes too early for the other end
-//! waits here: an offer for the page, candidates for their description. Who is who shows in what it
-//! says; who says nothing is the program, if the name has none.
+//! page of a name gets what the hub means by it. What comes too early for the other end waits here: an
+//! offer for the page, candidates for their description. Who is who shows in what it says; who says
+//! nothing is the program for as long as nobody else says that it is.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -14,11 +14,11 @@ use intercom_protocol::relay::Message;
 use intercom_protocol::sdp;
 use serde_json::value::RawValue;
 use signaller_core::{
-    AccountName, Notice, Payload, PeerId, Refusal, Request, Role, SessionId, Status, Text,
+    AccountName, Listed, Notice, Payload, PeerId, Refusal, Request, Role, SessionId, Status, Text,
 };
 use tracing::info;
 
-use super::Over;
+use super::{Over, named};
 
 /// Candidates that wait for their description…
 const HELD: usize = 64;
@@ -42,22 +42,33 @@ const TOO_EARLY: &str = "too many candidates before their description";
 /// One connection's side of the protocol. Read by its reader while its writer prints.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    name: String,
+    who: Who,
     state: Mutex<State>,
+}
+
+/// Under which name it is here, and of which account.
+#[derive(Debug)]
+struct Who {
+    name: String,
+    account: Option<AccountName>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     part: Part,
     me: Option<PeerId>,
-    /// Others that produce under this name; `None` until they were told of.
-    there: Option<Vec<PeerId>>,
+    /// Others that could be its program; `None` until they were told of.
+    others: Option<Vec<Other>>,
     /// How far this one has come with producing itself.
     on_air: OnAir,
     /// The page wants a session as soon as there is somebody…
     waits: bool,
+    /// …has asked who that could be…
+    looks: bool,
     /// …and has asked this one for it.
     asked: Option<PeerId>,
+    /// It was left by these, or refused: until they register anew they may be on their way out.
+    past: Vec<PeerId>,
     session: Option<Session>,
     /// What this end said too early.
     offer: Option<Text>,
@@ -86,6 +97,14 @@ enum OnAir {
     Yes,
 }
 
+/// Somebody else who produces under the name.
+#[derive(Debug)]
+struct Other {
+    peer: PeerId,
+    /// It has not said that it is the program, and may be a page.
+    is_silent: bool,
+}
+
 #[derive(Debug)]
 struct Session {
     id: SessionId,
@@ -105,10 +124,11 @@ struct Held {
 
 impl Relay {
     /// Under this name; an empty one is none.
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str, account: Option<AccountName>) -> Self {
         let name = if name.is_empty() { NO_NAME } else { name }.to_owned();
         let over = (name.len() > NAME_LEN).then_some(Over { code: 1008, words: LONG_NAME });
-        Self { name, state: Mutex::new(State { over, ..State::default() }) }
+        let state = Mutex::new(State { over, ..State::default() });
+        Self { who: Who { name, account }, state }
     }
 
     /// Takes a text message; what follows is to be [asked](Self::ask).
@@ -116,12 +136,12 @@ impl Relay {
         let mut state = self.state();
         match Message::parse(text) {
             Ok(message) => {
-                state.said(&message, &self.name);
-                info!(name = ?self.name, from = state.word(), kind = message.kind(),
+                state.said(&message, &self.who);
+                info!(name = ?self.who.name, from = state.word(), kind = message.kind(),
                       bytes = text.len(), waits = state.holds(), "relay: in");
             }
             Err(fault) => {
-                info!(name = ?self.name, from = state.word(), bytes = text.len(), "relay: unreadable");
+                info!(name = ?self.who.name, from = state.word(), bytes = text.len(), "relay: unreadable");
                 state.refuse(&fault.to_string());
             }
         }
@@ -129,7 +149,7 @@ impl Relay {
 
     /// The text message that says this; there may be [more](Self::more).
     pub(super) fn print(&self, notice: &Notice) -> Option<String> {
-        self.state().hear(notice, &self.name);
+        self.state().hear(notice, &self.who);
         self.more()
     }
 
@@ -138,7 +158,7 @@ impl Relay {
         let mut state = self.state();
         let message = state.says.pop_front()?;
         let text = message.print();
-        info!(name = ?self.name, to = state.word(), kind = message.kind(), bytes = text.len(), "relay: out");
+        info!(name = ?self.who.name, to = state.word(), kind = message.kind(), bytes = text.len(), "relay: out");
         Some(text)
     }
 
@@ -159,16 +179,16 @@ impl Relay {
 
 impl State {
     /// This end says something.
-    fn said(&mut self, message: &Message<'_>, name: &str) {
+    fn said(&mut self, message: &Message<'_>, who: &Who) {
         match message {
-            Message::Client => self.announced(),
-            Message::Ack { .. } => self.is_program(name),
+            Message::Client => self.announced(who),
+            Message::Ack { .. } => self.is_program(who),
             Message::Offer { sdp } => {
                 if self.part == Part::Page {
                     self.refuse(PROGRAMS_OFFER);
                     return;
                 }
-                self.is_program(name);
+                self.is_program(who);
                 self.describes(SdpKind::Offer, sdp);
             }
             Message::Answer { .. } if self.part != Part::Page => self.refuse(PROGRAMS_OFFER),
@@ -182,32 +202,37 @@ impl State {
     }
 
     /// The hub says something.
-    fn hear(&mut self, notice: &Notice, name: &str) {
+    fn hear(&mut self, notice: &Notice, who: &Who) {
         match notice {
             Notice::Welcome { peer } => {
                 self.me = Some(peer.clone());
-                self.register(&[Role::Listener], None);
+                self.register_listener();
                 self.asks.push_back(Request::ListProducers);
             }
             Notice::Producers(peers) => {
-                let named = peers.iter().filter(|listed| {
-                    is_named(name, &listed.peer, &listed.status, listed.account.as_ref())
-                });
-                let others = named.map(|listed| listed.peer.clone());
-                self.there = Some(others.filter(|peer| Some(peer) != self.me.as_ref()).collect());
-                self.settle(name);
+                let others = peers.iter().filter(|listed| Some(&listed.peer) != self.me.as_ref());
+                self.others = Some(others.filter_map(|listed| who.other(listed)).collect());
+                self.settle(who);
+                self.look(who);
             }
+            Notice::Named { peers, .. } => self.choose(peers),
             Notice::StatusChanged { peer, status, .. } if Some(peer) == self.me.as_ref() => {
-                let is_on_air = status.is(Role::Producer) && self.on_air == OnAir::Asked;
-                self.on_air = if is_on_air { OnAir::Yes } else { self.on_air };
+                if self.on_air == OnAir::Asked && **status == self.as_producer(who) {
+                    self.on_air = OnAir::Yes;
+                }
             }
             Notice::StatusChanged { peer, status, account } => {
-                let Some(there) = &mut self.there else { return };
-                there.retain(|other| other != peer);
-                if is_named(name, peer, status, account.as_ref()) {
-                    there.push(peer.clone());
+                let (status, account) = (status.clone(), account.clone());
+                let listed = Listed { peer: peer.clone(), status, account };
+                self.past.retain(|past| past != peer);
+                if let Some(others) = &mut self.others {
+                    others.retain(|other| other.peer != *peer);
+                    others.extend(who.other(&listed));
                 }
-                self.settle(name);
+                self.settle(who);
+                if who.is_meant(&listed) {
+                    self.look(who);
+                }
             }
             Notice::SessionRequested { peer, session, offer, .. } => {
                 self.requested(peer, *session, offer.is_some());
@@ -217,13 +242,20 @@ impl State {
                 self.begin(peer, *session);
                 self.says.push_back(Message::Ack { role: "client".into() });
             }
-            Notice::SessionEnded { session, error } => self.ended(*session, error.as_deref()),
-            Notice::Relayed { session, payload } => self.hear_other(*session, payload),
+            Notice::SessionEnded { session, error } => {
+                self.ended(*session, error.as_deref());
+                self.look(who);
+            }
+            Notice::Relayed { session, payload } => {
+                self.hear_other(*session, payload);
+                self.look(who);
+            }
             Notice::Refused(refusal) => {
                 if !matches!(refusal, Refusal::Unreadable(_))
                     && let Some(asked) = self.asked.take()
                 {
-                    self.wait_for_other_than(&asked);
+                    self.wait_for_other_than(asked);
+                    self.look(who);
                 }
                 self.complain(refusal.to_string());
             }
@@ -232,7 +264,7 @@ impl State {
     }
 
     /// Here is a page; said again, it wants to begin anew.
-    fn announced(&mut self) {
+    fn announced(&mut self, who: &Who) {
         if self.part == Part::Program {
             self.refuse(PAGES_ANSWER);
             return;
@@ -242,49 +274,70 @@ impl State {
             return; // what it wants has begun
         }
         self.waits = true;
-        if self.on_air != OnAir::No {
-            self.on_air = OnAir::No;
-            self.register(&[Role::Listener], None);
-        }
+        self.past.clear();
+        self.leave_air();
         if let Some(Session { id, .. }) = self.session.take() {
             self.asks.push_back(Request::EndSession { session: id, error: None });
         }
         self.forget();
-        // Before the welcome it is asked for all the same.
-        if self.me.is_some() {
-            self.asks.push_back(Request::ListProducers);
-        }
+        self.look(who);
     }
 
-    fn is_program(&mut self, name: &str) {
+    fn is_program(&mut self, who: &Who) {
         if self.part == Part::Unknown {
             self.part = Part::Program;
-            self.settle(name);
+            self.on_air = OnAir::No; // as one that says so
+            self.settle(who);
         }
     }
 
-    /// Now that it is known who is there.
-    fn settle(&mut self, name: &str) {
-        let Some(first) = self.there.as_ref().map(|there| there.first().cloned()) else { return };
-        match (self.part, first) {
-            (Part::Page, Some(peer)) if self.waits => {
-                self.waits = false;
-                self.asked = Some(peer.clone());
-                self.asks.push_back(Request::StartSession { peer, offer: None });
-            }
+    /// Whether this one is the program, now that it is known who else could be.
+    fn settle(&mut self, who: &Who) {
+        let Some(others) = &self.others else { return };
+        let is_alone = others.is_empty();
+        let is_taken = others.iter().any(|other| !other.is_silent);
+        match (self.part, self.on_air) {
             // Of two that come at once the hub hears one first, and both learn which.
-            (Part::Program, Some(_)) if self.on_air != OnAir::Yes => {
+            (Part::Program, OnAir::No | OnAir::Asked) if is_taken => {
                 self.over = Some(Over { code: 4409, words: TAKEN });
             }
-            (Part::Unknown, Some(_)) if self.on_air == OnAir::Asked => {
-                self.on_air = OnAir::No;
-                self.register(&[Role::Listener], None);
-            }
-            (Part::Program | Part::Unknown, None) if self.on_air == OnAir::No => {
-                self.on_air = OnAir::Asked;
-                self.register(&[Role::Producer, Role::Listener], Some(name));
-            }
+            (Part::Unknown, OnAir::Yes) if is_taken => self.step_down(),
+            (Part::Unknown, OnAir::Asked) if !is_alone => self.leave_air(),
+            (Part::Program, OnAir::No) => self.go_on_air(who),
+            (Part::Unknown, OnAir::No) if is_alone => self.go_on_air(who),
             _ => {}
+        }
+    }
+
+    /// Another one is the program for sure.
+    fn step_down(&mut self) {
+        self.leave_air();
+        if self.session.take().is_some() {
+            self.forget();
+            self.complain(GONE.to_owned());
+        }
+    }
+
+    /// Asks for whom the page could wait.
+    fn look(&mut self, who: &Who) {
+        if self.waits && !self.looks && self.others.is_some() {
+            self.looks = true;
+            self.asks.push_back(Request::ListNamed { name: who.name.as_str().into() });
+        }
+    }
+
+    /// The likeliest comes first; one that says nothing may be a page.
+    fn choose(&mut self, likely: &[PeerId]) {
+        self.looks = false;
+        let is_silent = |peer: &PeerId| {
+            self.others.iter().flatten().any(|other| other.peer == *peer && other.is_silent)
+        };
+        let fits = || likely.iter().filter(|peer| !self.past.contains(peer));
+        let chosen = fits().find(|peer| !is_silent(peer)).or_else(|| fits().next()).cloned();
+        if let Some(peer) = chosen.filter(|_| self.waits) {
+            self.waits = false;
+            self.asked = Some(peer.clone());
+            self.asks.push_back(Request::StartSession { peer, offer: None });
         }
     }
 
@@ -321,14 +374,13 @@ impl State {
             if error == Some(BUSY) {
                 self.over = Some(Over { code: 4409, words: BUSY });
             }
-            self.wait_for_other_than(&with);
+            self.wait_for_other_than(with);
         }
         self.complain(error.unwrap_or(GONE).to_owned());
     }
 
-    /// Until that one registers anew: it may be on its way out.
-    fn wait_for_other_than(&mut self, with: &PeerId) {
-        self.there.iter_mut().for_each(|there| there.retain(|peer| peer != with));
+    fn wait_for_other_than(&mut self, peer: PeerId) {
+        self.past.push(peer);
         self.waits = true;
     }
 
@@ -407,10 +459,30 @@ impl State {
         self.early = Held::default();
     }
 
-    fn register(&mut self, roles: &[Role], name: Option<&str>) {
-        let meta = name.map(|name| serde_json::json!({ "name": name }).to_string().into());
-        let name = name.map(Into::into);
-        self.asks.push_back(Request::SetStatus(Status { roles: roles.to_vec(), meta, name }));
+    fn go_on_air(&mut self, who: &Who) {
+        self.on_air = OnAir::Asked;
+        self.asks.push_back(Request::SetStatus(self.as_producer(who)));
+    }
+
+    /// The hub ends its session.
+    fn leave_air(&mut self) {
+        if self.on_air != OnAir::No {
+            self.on_air = OnAir::No;
+            self.register_listener();
+        }
+    }
+
+    fn register_listener(&mut self) {
+        let status = Status { roles: vec![Role::Listener], ..Status::default() };
+        self.asks.push_back(Request::SetStatus(status));
+    }
+
+    fn as_producer(&self, who: &Who) -> Status {
+        let status = named(&who.name, &[Role::Producer, Role::Listener]);
+        match self.part {
+            Part::Unknown => Status { meta: Some(who.silent_meta()), ..status },
+            Part::Program | Part::Page => status,
+        }
     }
 
     /// The hub's answer to it says so.
@@ -453,10 +525,31 @@ impl Held {
     }
 }
 
-/// Whether that is a producer of this name: it says so itself, or is that peer, or of that account.
-fn is_named(name: &str, peer: &PeerId, status: &Status, account: Option<&AccountName>) -> bool {
-    let names = [Some(peer.as_str()), account.map(AccountName::as_str), status.name.as_deref()];
-    status.is(Role::Producer) && names.contains(&Some(name))
+impl Who {
+    /// What it says about itself before it has said anything.
+    fn silent_meta(&self) -> Text {
+        serde_json::json!({ "name": self.name, "silent": true }).to_string().into()
+    }
+
+    /// Whether a page of this name could get the picture of that one: the hub says which of them.
+    fn is_meant(&self, Listed { peer, status, account }: &Listed) -> bool {
+        let account = account.as_ref().map(AccountName::as_str);
+        let names = [Some(peer.as_str()), account, status.name.as_deref()];
+        status.is(Role::Producer) && names.contains(&Some(self.name.as_str()))
+    }
+
+    /// Whether that one could be the program instead. Nobody can in the name of an account but itself, and it
+    /// may have more than this name.
+    fn other(&self, listed: &Listed) -> Option<Other> {
+        let Listed { peer, status, account } = listed;
+        let is_mine = self.account.as_ref().is_some_and(|own| own.as_str() == self.name);
+        let is_one = match is_mine {
+            true => *account == self.account && status.name.as_deref() == Some(&self.name),
+            false => true,
+        };
+        let is_silent = status.meta.as_ref() == Some(&self.silent_meta());
+        (is_one && self.is_meant(listed)).then(|| Other { peer: peer.clone(), is_silent })
+    }
 }
 
 /// The text was a raw value when it came in.

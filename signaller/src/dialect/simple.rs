@@ -11,12 +11,11 @@ use intercom_protocol::sdp;
 use intercom_protocol::simple::{
     ClientMessage, OFFER_REQUEST, ServerMessage, Speech, print_ice, print_sdp,
 };
-use serde_json::json;
 use signaller_core::{
-    Meaning, Notice, Payload, PeerId, Refusal, Request, Role, RoomId, SessionId, Status, Text,
+    Meaning, Notice, Payload, PeerId, Refusal, Request, Role, RoomId, SessionId, Text,
 };
 
-use super::{Over, free_form};
+use super::{Over, free_form, named};
 
 /// The longest name of a client, in bytes.
 const MAX_UID_LEN: usize = 64;
@@ -106,9 +105,7 @@ impl Simple {
 
     /// What it asks of its own accord: to be known to others.
     pub(super) fn ask(&self) -> Option<Request> {
-        let meta = json!({ "name": self.uid }).to_string();
-        let name = Some(self.uid.as_str().into());
-        let status = Status { roles: vec![Role::Producer], meta: Some(meta.into()), name };
+        let status = named(&self.uid, &[Role::Producer]);
         std::mem::take(&mut self.state().is_new).then_some(Request::SetStatus(status))
     }
 
