@@ -7,7 +7,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::time::Duration;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{Client, SDP, tcp};
 use serde_json::{Value, json};
@@ -264,20 +266,19 @@ async fn the_end_of_its_terminal_ends_it() {
 async fn a_service_manager_is_told() {
     let dir = TempDir::new().unwrap();
     let socket = UnixDatagram::bind(dir.path().join("notify")).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let told = || {
+    let (sender, states) = channel();
+    // All the time: when ten are unread, whoever tells more waits.
+    thread::spawn(move || {
         let mut states = [0; 4096];
-        let length = socket.recv(&mut states).unwrap();
-        String::from_utf8(states[..length].to_vec()).unwrap()
-    };
+        while let Ok(length) = socket.recv(&mut states) {
+            let _ = sender.send(String::from_utf8_lossy(&states[..length]).into_owned());
+        }
+    });
+    let told = || states.recv_timeout(Duration::from_secs(10)).unwrap();
     let wait_for = |state: &str| {
-        let mut before = Vec::new();
-        loop {
-            let states = told();
-            if states.contains(state) {
-                return before;
-            }
-            before.push(states);
+        let end = Instant::now() + Duration::from_secs(30);
+        while !told().contains(state) {
+            assert!(Instant::now() < end, "{state} is not told");
         }
     };
     let program = Program::with_file("anonymous = \"full\"", |command| {

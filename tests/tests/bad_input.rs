@@ -136,7 +136,7 @@ impl World {
 
     /// One line on stderr, nothing on stdout, and the exit code.
     fn refuses(&self, row: &Row) -> Result<(), String> {
-        let mut shell = self.shell("exec timeout 20 sh -c \"$1\"");
+        let mut shell = self.shell("exec timeout 60 sh -c \"$1\"");
         let output = shell.args(["sh", &row.given]).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         let said = stderr.strip_prefix("error: ").and_then(|rest| rest.strip_suffix('\n'));
