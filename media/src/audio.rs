@@ -2,17 +2,18 @@
 //!
 //! A sink that is given two streams waits for both. A microphone that is missing, dead or pulled
 //! out must therefore not be waited for: it feeds a mixer that a silent source keeps running, is
-//! opened apart from the pipeline, and is tried again until it works. A greeting is one more
-//! input of that mixer, for a while, with the microphone silent meanwhile.
+//! opened and closed by a thread, apart from the pipeline, and is tried again until it works. A
+//! greeting is one more input of that mixer, for a while, with the microphone silent meanwhile.
 
 use std::{cell::RefCell, rc::Rc, time::Instant};
 
 use gst::{glib, prelude::*};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
-    devices,
     element::{self, ElementError},
     encode,
+    opener::{Done, Opener},
     source::{self, audio_caps},
     spec::{AudioSource, Clip},
     stats::Meter,
@@ -25,13 +26,25 @@ pub struct Sound {
     pipeline: gst::Pipeline,
     mixer: gst::Element,
     spec: AudioSource,
-    microphone: Option<Input>,
+    microphone: Microphone,
     greeting: Option<Input>,
     /// Whether anybody needs the microphone.
     is_wanted: bool,
     trial: Trial,
     /// When it is tried again.
     next_try: Instant,
+    opener: Opener,
+    /// What it tells, until that is listened to.
+    done: Option<UnboundedReceiver<Done>>,
+}
+
+#[derive(Debug)]
+enum Microphone {
+    Closed,
+    /// Since then; what comes of it is told.
+    Opening(Instant),
+    /// Mixed in.
+    Open(Input),
 }
 
 /// What the mixer is fed with, besides silence.
@@ -58,7 +71,7 @@ impl Sound {
         spec: &AudioSource,
     ) -> Result<Option<(Self, gst::Element)>, ElementError> {
         // What cannot ever work is said now and not at every try.
-        if source::audio(spec)?.is_none() {
+        if !source::can_be_heard(spec)? {
             return Ok(None);
         }
         let silence = element::make("audiotestsrc")?;
@@ -78,20 +91,23 @@ impl Sound {
             bin,
             &[silence, silence_format, mixer.clone(), format, encoder, queue.clone()],
         )?;
+        let (opener, done) = Opener::new();
         let sound = Self {
             pipeline: pipeline.clone(),
             mixer,
             spec: spec.clone(),
-            microphone: None,
+            microphone: Microphone::Closed,
             greeting: None,
             is_wanted: true,
             trial: Trial::new(Device::Microphone, name(spec), matches!(spec, AudioSource::File(_))),
             next_try: Instant::now(),
+            opener,
+            done: Some(done),
         };
         Ok(Some((sound, queue)))
     }
 
-    /// Opens the microphone, or closes it; a file that is played once goes on. When it cannot be
+    /// Has the microphone opened, or closed; a file that is played once goes on. When it cannot be
     /// opened there is silence.
     pub fn keep_open(&mut self, open: bool) {
         let is_once = matches!(&self.spec, AudioSource::File(clip) if !clip.repeats);
@@ -105,21 +121,22 @@ impl Sound {
         }
     }
 
-    /// Whether an error message comes from the microphone. If so, it is taken out and silence
-    /// goes on; [`look_after`] brings it back. It may have more to say when it is out already.
-    pub fn took(&mut self, error: &gst::message::Error) -> bool {
+    /// Whether an error message comes from what has been taken out already, and means nothing.
+    pub fn is_of_the_past(&self, error: &gst::message::Error) -> bool {
         let pipeline = self.pipeline.upcast_ref::<gst::Object>();
-        if error.src().is_some_and(|it| it != pipeline && !it.has_as_ancestor(pipeline)) {
-            return true;
-        }
-        let is_of = |input: &Option<Input>| input.as_ref().is_some_and(|input| input.sent(error));
-        if is_of(&self.greeting) {
+        error.src().is_some_and(|it| it != pipeline && !it.has_as_ancestor(pipeline))
+    }
+
+    /// Whether an error message comes from the microphone or the greeting. If so, it is taken out
+    /// and silence goes on; [`look_after`] brings a microphone back.
+    pub fn took(&mut self, error: &gst::message::Error) -> bool {
+        if self.greeting.as_ref().is_some_and(|greeting| greeting.sent(error)) {
             let reason = Failure::of(&error.error()).reason;
             tracing::warn!("the greeting cannot be played ({reason})");
             self.hush();
             return true;
         }
-        let ours = is_of(&self.microphone);
+        let ours = matches!(&self.microphone, Microphone::Open(input) if input.sent(error));
         if ours {
             self.lost(&Failure::of(&error.error()));
         }
@@ -131,11 +148,7 @@ impl Sound {
         self.hush();
         let bin =
             source::audio(&AudioSource::File(clip.clone())).map_err(|error| error.to_string());
-        let input = bin.and_then(|bin| {
-            let bin = bin.ok_or("there is none")?;
-            bin.set_property("name", "greeting");
-            self.plug(bin).map_err(|failure| failure.reason)
-        });
+        let input = bin.and_then(|bin| self.play(bin.ok_or("there is none")?));
         match input {
             Ok(input) => {
                 self.greeting = Some(input);
@@ -148,7 +161,7 @@ impl Sound {
     /// Ends the greeting, if there is one, and has the microphone heard again.
     pub fn hush(&mut self) {
         if let Some(greeting) = self.greeting.take() {
-            self.unplug(greeting);
+            stop(&self.unplug(greeting));
             self.silence_microphone(false);
         }
     }
@@ -161,91 +174,155 @@ impl Sound {
 
     /// Whether a message that a source is over comes from the microphone itself: silence follows.
     pub fn is_over(&mut self, message: &gst::message::Application) -> bool {
-        let sent = |microphone: &&mut Input| message.src() == Some(microphone.bin.upcast_ref());
-        let microphone = self.microphone.as_mut().filter(sent);
-        microphone.map(|microphone| microphone.is_over = true).is_some()
+        let Microphone::Open(input) = &mut self.microphone else { return false };
+        let ours = message.src() == Some(input.bin.upcast_ref());
+        input.is_over |= ours;
+        ours
     }
 
     fn open(&mut self) {
-        if self.microphone.is_some() {
-            return;
+        if matches!(self.microphone, Microphone::Closed) {
+            self.microphone = Microphone::Opening(Instant::now());
+            self.opener.open(&self.spec);
         }
-        match self.try_open() {
-            Ok(microphone) => {
-                microphone.silence(self.greeting.is_some());
-                self.microphone = Some(microphone);
+    }
+
+    /// What has come of an attempt to open the microphone, or to start it.
+    fn told(&mut self, done: Done) {
+        match done {
+            Done::Opened(outcome) => {
+                self.microphone = Microphone::Closed;
+                match outcome {
+                    Ok(bin) if !self.is_wanted => self.opener.close(bin),
+                    Ok(bin) => self.take(bin),
+                    Err(failure) if self.is_wanted => self.lost(&failure),
+                    Err(_) => {}
+                }
             }
-            Err(failure) => self.lost(&failure),
+            Done::Started(bin, plays) => {
+                let Microphone::Open(input) = &self.microphone else { return };
+                if input.bin == bin && plays {
+                    // From here on it starts and stops with the pipeline.
+                    bin.set_locked_state(false);
+                } else if input.bin == bin {
+                    self.lost(&Failure::gone("it does not start"));
+                }
+            }
+        }
+    }
+
+    /// Mixes an open microphone in.
+    fn take(&mut self, bin: gst::Bin) {
+        match self.plug(bin) {
+            Ok(input) => {
+                input.silence(self.greeting.is_some());
+                self.opener.start(&input.bin);
+                self.microphone = Microphone::Open(input);
+            }
+            Err(bin) => {
+                self.opener.close(bin);
+                self.lost(&Failure::gone("it cannot be mixed"));
+            }
         }
     }
 
     /// Sees whether the microphone still says something, or opens it once more.
     fn look(&mut self) {
-        let Some(microphone) = &mut self.microphone else {
-            if self.is_wanted && Instant::now() >= self.next_try {
-                self.open();
-            }
+        if !self.is_wanted {
             return;
-        };
-        if microphone.says_something() {
-            self.trial.found(&self.pipeline);
-        } else if !microphone.is_over && microphone.heard.1.elapsed() > SILENCE {
-            self.lost(&Failure::gone("nothing comes"));
+        }
+        match &mut self.microphone {
+            Microphone::Closed if Instant::now() < self.next_try => {}
+            Microphone::Closed => self.open(),
+            Microphone::Opening(since) if since.elapsed() <= SILENCE => {}
+            // It will be told when it opens, or does not.
+            Microphone::Opening(_) => self.complain(&Failure::gone("it does not open")),
+            Microphone::Open(input) => {
+                if input.says_something() {
+                    self.trial.found(&self.pipeline);
+                } else if !input.is_over && input.heard.1.elapsed() > SILENCE {
+                    self.lost(&Failure::gone("nothing comes"));
+                }
+            }
         }
     }
 
-    fn try_open(&self) -> Result<Input, Failure> {
-        let bin = source::audio(&self.spec).map_err(|error| Failure::gone(&error.to_string()))?;
-        self.plug(bin.ok_or_else(|| Failure::gone("there is none"))?)
+    /// Starts a source that waits for nobody, and mixes it in.
+    fn play(&self, bin: gst::Bin) -> Result<Input, String> {
+        bin.set_property("name", "greeting");
+        let failed = |bin: gst::Bin| {
+            stop(&bin);
+            "it does not start".to_owned()
+        };
+        let input = self.plug(bin).map_err(failed)?;
+        if input.bin.set_state(gst::State::Playing).is_err() {
+            return Err(failed(self.unplug(input)));
+        }
+        input.bin.set_locked_state(false);
+        Ok(input)
     }
 
-    /// Starts a source and has it mixed in.
-    fn plug(&self, bin: gst::Bin) -> Result<Input, Failure> {
-        start(&bin)?;
-        // Its failure to start must not be the pipeline's.
-        bin.set_locked_state(true);
-        let pad =
-            self.mixer.request_pad_simple("sink_%u").filter(|_| self.pipeline.add(&bin).is_ok());
-        let Some(pad) = pad else {
-            discard(&self.pipeline, &bin);
-            return Err(Failure::gone("the mixer takes no more"));
-        };
+    /// Adds a source to the pipeline and the mixer; its failure to start is not the pipeline's.
+    ///
+    /// # Errors
+    /// Nobody takes it: it is given back.
+    fn plug(&self, bin: gst::Bin) -> Result<Input, gst::Bin> {
+        let Some(pad) = self.mixer.request_pad_simple("sink_%u") else { return Err(bin) };
         let meter = Meter::default();
         meter.count(false, &pad);
-        let linked = bin.static_pad("src").is_some_and(|src| src.link(&pad).is_ok());
-        if linked && bin.set_state(gst::State::Playing).is_ok() {
-            // From here on it starts and stops with the pipeline.
-            bin.set_locked_state(false);
-            return Ok(Input { bin, pad, meter, heard: (0, Instant::now()), is_over: false });
+        bin.set_locked_state(true);
+        let input = Input { bin, pad, meter, heard: (0, Instant::now()), is_over: false };
+        let is_added = self.pipeline.add(&input.bin).is_ok();
+        let way_out = input.bin.static_pad("src").filter(|_| is_added);
+        if way_out.is_some_and(|way_out| way_out.link(&input.pad).is_ok()) {
+            return Ok(input);
         }
-        discard(&self.pipeline, &bin);
-        self.mixer.release_request_pad(&pad);
-        Err(Failure::gone("it does not start"))
+        Err(self.unplug(input))
     }
 
+    /// The opposite. It still plays, and has nobody to tell of it.
+    fn unplug(&self, Input { bin, pad, .. }: Input) -> gst::Bin {
+        bin.set_locked_state(true);
+        if self.pipeline.remove(&bin).is_err() {
+            tracing::debug!("a source of sound was in no pipeline");
+        }
+        self.mixer.release_request_pad(&pad);
+        bin
+    }
+
+    /// What is being opened is closed when it is told.
     fn close(&mut self) {
-        if let Some(microphone) = self.microphone.take() {
-            self.unplug(microphone);
-        }
-    }
-
-    fn unplug(&self, Input { bin, pad, .. }: Input) {
-        discard(&self.pipeline, &bin);
-        self.mixer.release_request_pad(&pad);
+        self.microphone = match std::mem::replace(&mut self.microphone, Microphone::Closed) {
+            Microphone::Open(input) => {
+                self.opener.close(self.unplug(input));
+                Microphone::Closed
+            }
+            other => other,
+        };
     }
 
     fn silence_microphone(&self, silent: bool) {
-        if let Some(microphone) = &self.microphone {
-            microphone.silence(silent);
+        if let Microphone::Open(input) = &self.microphone {
+            input.silence(silent);
         }
     }
 
     fn lost(&mut self, failure: &Failure) {
         self.close();
         self.next_try = Instant::now() + self.trial.next_pause();
+        self.complain(failure);
+    }
+
+    fn complain(&mut self, failure: &Failure) {
         if self.trial.lost(failure, &self.pipeline) {
-            tracing::info!("{}", devices::found(devices::Kind::Microphone));
+            self.opener.list();
         }
+    }
+}
+
+impl Drop for Sound {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -270,9 +347,17 @@ impl Input {
     }
 }
 
-/// Has a microphone that does not work noticed and tried again, from the main loop, until `sound` is
-/// gone.
+/// Has a microphone that opens mixed in, and one that does not work noticed and tried again, from the
+/// main loop, until `sound` is gone.
 pub fn look_after(sound: &Rc<RefCell<Sound>>) {
+    let Some(mut done) = sound.borrow_mut().done.take() else { return };
+    let told = Rc::downgrade(sound);
+    glib::MainContext::default().spawn_local(async move {
+        while let Some(done) = done.recv().await {
+            let Some(sound) = told.upgrade() else { return };
+            sound.borrow_mut().told(done);
+        }
+    });
     let sound = Rc::downgrade(sound);
     glib::timeout_add_local(FIRST_PAUSE, move || match sound.upgrade() {
         Some(sound) => {
@@ -281,23 +366,6 @@ pub fn look_after(sound: &Rc<RefCell<Sound>>) {
         }
         None => glib::ControlFlow::Break,
     });
-}
-
-/// Opens the device, on a bus of its own: what others have said on the pipeline's is not for us.
-fn start(bin: &gst::Bin) -> Result<(), Failure> {
-    let bus = gst::Bus::new();
-    bin.set_bus(Some(&bus));
-    let opened = bin.set_state(gst::State::Ready);
-    bin.set_bus(None);
-    if opened.is_ok() {
-        return Ok(());
-    }
-    let stopped = bin.set_state(gst::State::Null);
-    let message = bus.pop_filtered(&[gst::MessageType::Error]).filter(|_| stopped.is_ok());
-    Err(match message.as_ref().map(|message| message.view()) {
-        Some(gst::MessageView::Error(error)) => Failure::of(&error.error()),
-        _ => Failure::gone("it cannot be opened"),
-    })
 }
 
 /// As in a sentence.
@@ -309,10 +377,8 @@ fn name(spec: &AudioSource) -> String {
     }
 }
 
-fn discard(pipeline: &gst::Pipeline, bin: &gst::Bin) {
-    bin.set_locked_state(true);
-    let stopped = bin.set_state(gst::State::Null);
-    if stopped.is_err() || pipeline.remove(bin).is_err() {
+fn stop(bin: &gst::Bin) {
+    if bin.set_state(gst::State::Null).is_err() {
         tracing::debug!("a source of sound did not stop cleanly");
     }
 }
@@ -335,6 +401,8 @@ mod tests {
         let other = gst::message::Error::new(gst::ResourceError::Failed, "of another");
         bus.post(other).unwrap();
         sound.keep_open(true);
+        let failed = sound.done.as_mut().unwrap().blocking_recv().unwrap();
+        sound.told(failed);
         let said: Vec<_> = std::iter::from_fn(|| bus.pop()).collect();
         let types: Vec<_> = said.iter().map(|message| message.type_()).collect();
         assert_eq!(types[..2], [gst::MessageType::Application, gst::MessageType::Error]);

@@ -14,6 +14,7 @@ pub mod element;
 pub mod encode;
 pub mod feed;
 pub mod notify;
+mod opener;
 pub mod output;
 pub mod peer;
 pub mod record;

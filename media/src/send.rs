@@ -112,7 +112,7 @@ impl Sender {
 }
 
 impl Sources {
-    /// Opens the microphone, now and whenever it can be; when the pipeline has been started.
+    /// Has the microphone opened, now and whenever it can be; when the pipeline has been started.
     pub fn open(&self) {
         if let Some(sound) = &self.sound {
             sound.borrow_mut().keep_open(true);
@@ -178,7 +178,9 @@ impl Sources {
     }
 
     fn failed(&self, error: &gst::message::Error, end: &End) -> bool {
-        if self.sound.as_ref().is_some_and(|sound| sound.borrow_mut().took(error)) {
+        if let Some(mut sound) = self.sound.as_ref().map(|sound| sound.borrow_mut())
+            && (sound.is_of_the_past(error) || sound.took(error))
+        {
             return true;
         }
         let failure = self.camera.as_ref().and_then(|camera| camera.failure(error));

@@ -93,6 +93,17 @@ pub(crate) fn device(spec: &VideoSource, size: Size) -> Result<gst::Bin, Element
     Ok(bin)
 }
 
+/// Whether there shall be sound. No device is opened.
+///
+/// # Errors
+/// As those of [`audio`], which then are known before.
+pub(crate) fn can_be_heard(spec: &AudioSource) -> Result<bool, ElementError> {
+    match spec {
+        AudioSource::Auto => element::need(&["pulsesrc"]).map(|()| true),
+        spec => audio(spec).map(|bin| bin.is_some()),
+    }
+}
+
 /// A bin that delivers [`audio_caps`]; `None` for [`AudioSource::None`].
 ///
 /// # Errors

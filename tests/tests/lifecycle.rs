@@ -4,13 +4,14 @@
 
 use std::{
     fs,
+    os::unix::net::UnixListener,
     path::Path,
     process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use intercom_tests::{PATIENCE, Program, Signaller, Stranger};
+use intercom_tests::{PATIENCE, Program, Signaller, Stranger, target_dir};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -93,6 +94,35 @@ fn a_microphone_that_fails_does_not_touch_the_picture() {
     await_that("more of the picture", || brightness(&seen).len() > before + 30);
     assert_eq!(changes(&seen), 0);
     assert!(viewer.terminate().success());
+}
+
+#[test]
+fn a_sound_server_that_hangs_holds_nobody_up() {
+    let signaller = Signaller::start();
+    let dir = TempDir::new().unwrap();
+    // Who connects is never answered.
+    let path = dir.path().join("socket");
+    let _server = UnixListener::bind(&path).unwrap();
+    let (wss, ca) = (signaller.wss(), signaller.ca());
+    for audio in ["pulse", "auto"] {
+        let mut command = Command::new(target_dir().join("intercom-producer"));
+        command
+            .args(["--server", &wss, "--ca", ca.to_str().unwrap(), "--name", audio])
+            .args(["--video", "test:white", "--audio", audio, "--size", "320x240@30"])
+            .env("PULSE_SERVER", format!("unix:{}", path.display()));
+        let mut door = Program::spawn(audio, command);
+        let on_air = door.expect("on air: ");
+        let id = on_air.rsplit_once("peer id ").unwrap().1.trim_end_matches(')');
+        let seen = dir.path().join(audio);
+        let mut viewer = watch(&signaller, id, &seen);
+        await_that("a picture", || brightness(&seen).len() > 30);
+        door.expect(&format!("the microphone {audio} does not work (it does not open)"));
+        assert!(viewer.terminate().success());
+        let asked = Instant::now();
+        assert!(door.terminate().success());
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(9), "{took:?}");
+    }
 }
 
 #[test]
