@@ -197,6 +197,7 @@ where
         Entrance::Intercom(visitor) => greet(sink, stream, visitor, hub, timing).await?,
         Entrance::Relay { identity, way, name } => {
             let dialect = Dialect::relay(&name, identity.account.clone());
+            let identity = Identity { is_single: true, ..identity };
             let membership = hub.connect(identity, None, way).await.map_err(|HubGone| End::Lost)?;
             Desk::new(membership, dialect, 0)
         }

@@ -12,6 +12,7 @@ use intercom_signaller::{MAX_MESSAGE_LEN, OldDoor, OldLogin};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
+const BUSY: &str = "another page has this program";
 const GONE: &str = "the other end has left";
 
 async fn open() -> Stranger {
@@ -127,6 +128,25 @@ async fn a_page_takes_the_picture_of_a_stock_producer_of_that_name() {
     assert_eq!(door.next().await, json!({"type": "endSession", "sessionId": session}));
 }
 
+/// Whatever a producer says of the end of a session.
+#[tokio::test]
+async fn a_page_stays_though_its_session_ends_in_words_of_ours() {
+    let server = open().await;
+    let mut door = server.producer("door").await;
+    let mut page = join(&server, "door").await;
+    page.send(&client()).await;
+    assert_eq!(page.next().await["type"], "ack");
+    let session = door.next().await["sessionId"].clone();
+    let end = json!({"type": "endSessionV1_1", "sessionId": session, "error": BUSY});
+    door.send(&end).await;
+    assert_eq!(page.next().await, json!({"type": "error", "details": BUSY}));
+    let again =
+        json!({"type": "setPeerStatus", "roles": ["producer"], "meta": {"name": "door", "n": 1}});
+    door.send(&again).await;
+    assert_eq!(door.next().await["type"], "startSession");
+    assert_eq!(page.next().await["type"], "ack");
+}
+
 #[tokio::test]
 async fn a_stock_consumer_watches_the_program() {
     let server = open().await;
@@ -151,8 +171,7 @@ async fn a_stock_consumer_watches_the_program() {
     assert_eq!(program.next().await, answer);
     // It has one picture for one.
     phone.send(&json!({"type": "startSession", "peerId": id})).await;
-    let second = phone.next().await["sessionId"].clone();
-    assert_eq!(phone.next().await, json!({"type": "endSession", "sessionId": second}));
+    assert!(phone.error().await.contains("busy"));
     phone.send(&json!({"type": "endSession", "sessionId": session})).await;
     assert_eq!(program.next().await, json!({"type": "error", "details": GONE}));
 }

@@ -134,7 +134,6 @@ describe("the end of a session", () => {
       "fingerprintMismatch",
       "mediaStopped",
     ]);
-    expect(end("another page has this program")).toEqual({ kind: "taken" });
     const negotiationFailed = (details: string) => ({ kind: "negotiationFailed", details });
     expect(end("badDescription: no m-line: x")).toEqual(negotiationFailed("no m-line: x"));
     for (const words of ["session: over", "noMedia", "toString: no"]) {

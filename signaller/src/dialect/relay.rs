@@ -69,6 +69,8 @@ struct State {
     asked: Option<PeerId>,
     /// It was left by these, or refused: until they register anew they may be on their way out.
     past: Vec<PeerId>,
+    /// One of them has another page.
+    is_late: bool,
     session: Option<Session>,
     /// What this end said too early.
     offer: Option<Text>,
@@ -217,9 +219,8 @@ impl State {
             }
             Notice::Named { peers, .. } => self.choose(peers),
             Notice::StatusChanged { peer, status, .. } if Some(peer) == self.me.as_ref() => {
-                if self.on_air == OnAir::Asked && **status == self.as_producer(who) {
-                    self.on_air = OnAir::Yes;
-                }
+                let is_on_air = self.on_air == OnAir::Asked && **status == self.as_producer(who);
+                self.on_air = if is_on_air { OnAir::Yes } else { self.on_air };
             }
             Notice::StatusChanged { peer, status, account } => {
                 let (status, account) = (status.clone(), account.clone());
@@ -238,7 +239,7 @@ impl State {
                 self.requested(peer, *session, offer.is_some());
             }
             Notice::SessionStarted { peer, session } => {
-                self.asked = None;
+                (self.asked, self.is_late) = (None, false);
                 self.begin(peer, *session);
                 self.says.push_back(Message::Ack { role: "client".into() });
             }
@@ -254,6 +255,7 @@ impl State {
                 if !matches!(refusal, Refusal::Unreadable(_))
                     && let Some(asked) = self.asked.take()
                 {
+                    self.is_late |= *refusal == Refusal::PeerBusy(asked.clone());
                     self.wait_for_other_than(asked);
                     self.look(who);
                 }
@@ -334,10 +336,14 @@ impl State {
         };
         let fits = || likely.iter().filter(|peer| !self.past.contains(peer));
         let chosen = fits().find(|peer| !is_silent(peer)).or_else(|| fits().next()).cloned();
-        if let Some(peer) = chosen.filter(|_| self.waits) {
-            self.waits = false;
-            self.asked = Some(peer.clone());
-            self.asks.push_back(Request::StartSession { peer, offer: None });
+        match chosen.filter(|_| self.waits) {
+            Some(peer) => {
+                self.waits = false;
+                self.asked = Some(peer.clone());
+                self.asks.push_back(Request::StartSession { peer, offer: None });
+            }
+            None if self.is_late => self.over = Some(Over { code: 4409, words: BUSY }),
+            None => {}
         }
     }
 
@@ -346,7 +352,6 @@ impl State {
         let fault = match self.part {
             Part::Page => Some(GONE),
             _ if offers => Some(PROGRAMS_OFFER),
-            _ if self.session.is_some() => Some(BUSY),
             _ => None,
         };
         if let Some(fault) = fault {
@@ -371,9 +376,6 @@ impl State {
         };
         self.forget();
         if self.part == Part::Page {
-            if error == Some(BUSY) {
-                self.over = Some(Over { code: 4409, words: BUSY });
-            }
             self.wait_for_other_than(with);
         }
         self.complain(error.unwrap_or(GONE).to_owned());

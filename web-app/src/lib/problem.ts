@@ -43,15 +43,11 @@ export type Problem =
 
 export type Capture = "camera" | "microphone" | "both";
 
-/** A relay's program with a viewer already, in the server's words (docs/ref/relay.md). */
-const RELAY_TAKEN = "another page has this program";
-
 /**
  * Why the other end ended a session. Devices begin with a code (docs/ref/elements.md), others say
  * what they like.
  */
 export function endProblem(reason: string): Problem {
-  if (reason === RELAY_TAKEN) return { kind: "taken" };
   const [, code, details] = /^(\w+): (.*)$/s.exec(reason) ?? [];
   switch (code) {
     case "noAnswer":
