@@ -21,7 +21,7 @@ fn play(line: &str, sink: &gst::Bin) {
     source.link(sink).unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let end = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(20), &ends);
+    let end = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(60), &ends);
     assert_eq!(end.unwrap().type_(), gst::MessageType::Eos, "{line}");
     pipeline.set_state(gst::State::Null).unwrap();
 }

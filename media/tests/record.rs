@@ -69,7 +69,7 @@ impl Bench {
         self.pipeline.set_state(gst::State::Playing).unwrap();
         let bus = self.pipeline.bus().unwrap();
         let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-        let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(30), &ends);
+        let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &ends);
         assert_eq!(end.unwrap().type_(), gst::MessageType::Eos);
         self.pipeline.set_state(gst::State::Null).unwrap();
     }

@@ -54,7 +54,7 @@ impl Visit {
 fn open(url: &str, home: &TempDir, more: &[String]) -> Visit {
     let mut flags = vec!["--headless", "--disable-gpu", "--disable-quic", "--no-first-run"];
     flags.extend(["--disable-background-networking", "--disable-component-update"]);
-    flags.extend(["--disable-sync", "--enable-logging=stderr", "--timeout=20000", "--dump-dom"]);
+    flags.extend(["--disable-sync", "--enable-logging=stderr", "--timeout=60000", "--dump-dom"]);
     if nix::unistd::geteuid().is_root() {
         flags.push("--no-sandbox"); // Chromium's sandbox refuses root
     }

@@ -36,7 +36,7 @@ pub use stranger::Stranger;
 pub use usage::Usage;
 
 /// How long a program may take to do what a test waits for. Generous: the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running program, and the lines it prints on both outputs.
 pub struct Program {

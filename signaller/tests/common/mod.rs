@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::http::Request;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Long enough for a busy machine; nothing that works comes near it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
                        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n";
