@@ -51,6 +51,15 @@ describe("the form", () => {
     expect(back.state.session).toMatchObject({ phase: "in", account: null });
   });
 
+  it("lets nobody in as a guest while the server lets them in by name", () => {
+    const busy = [visit(open, null), { type: "loginWanted" }, { type: "loginStarted" }] as const;
+    const guest = play(...busy, { type: "guestEntered" });
+    expect(guest.state.session).toEqual({ ...form(open), busy: true });
+    expect(play(...busy, { type: "guestEntered" }, visit(open, ann)).state.session).toMatchObject({
+      account: ann,
+    });
+  });
+
   it("lets no guest pass where guests may not come in", () => {
     const { session } = play(visit(closed, null), { type: "guestEntered" }).state;
     expect(session).toEqual(form(closed));

@@ -76,8 +76,9 @@ function reduceOut(
     case "loginFailed":
       return form(session.rules, event.problem);
     case "guestEntered": {
-      const { rules } = session;
-      return mayBeGuest(rules) ? { phase: "in", rules, account: null } : session;
+      // The server is asked to let somebody in: that somebody would come as a guest, too.
+      const { rules, busy } = session;
+      return mayBeGuest(rules) && !busy ? { phase: "in", rules, account: null } : session;
     }
     default:
       return session;
