@@ -200,6 +200,7 @@ export class House {
     await run("certutil", add);
     const browser = await chromium.launch({
       executablePath: CHROMIUM,
+      timeout: PATIENCE_MS,
       args: [...CHROMIUM_FLAGS, ...flags],
       env: { ...(process.env as Record<string, string>), HOME: home },
     });
@@ -260,6 +261,7 @@ export async function connections(page: Page): Promise<RTCConfiguration[]> {
 
 /** Waits for so many frames of a watched picture of this size, from now on. */
 export async function frames(page: Page, count: number, size?: [number, number]): Promise<void> {
+  await page.locator("video[aria-label^='Live']").first().waitFor({ state: "attached" });
   await page.evaluate(
     ({ count, size }) =>
       new Promise<void>((resolve) => {
@@ -285,10 +287,18 @@ export async function sound(page: Page): Promise<number> {
     const context = new AudioContext();
     await context.resume();
     const analyser = context.createAnalyser();
-    context.createMediaStreamSource(video.srcObject).connect(analyser);
     const samples = new Float32Array(analyser.fftSize);
+    let source: MediaStreamAudioSourceNode | null = null;
     return new Promise<number>((resolve) => {
       const look = (): void => {
+        const { srcObject } = video;
+        // What fell silent for long comes as another stream.
+        const stream = srcObject instanceof MediaStream ? srcObject : null;
+        if (stream?.getAudioTracks().length && stream !== source?.mediaStream) {
+          source?.disconnect();
+          source = context.createMediaStreamSource(stream);
+          source.connect(analyser);
+        }
         analyser.getFloatTimeDomainData(samples);
         const peak = Math.max(...samples.map(Math.abs));
         if (peak <= 0.01) {

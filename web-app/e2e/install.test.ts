@@ -75,10 +75,13 @@ test.concurrent("Chromium would install it", async ({ expect }) => {
   expect(url).toBe(new URL("/manifest.webmanifest", house.url).href);
   expect(errors).toEqual([]);
   expect(JSON.parse(data ?? "")).toMatchObject({ start_url: "/", display: "standalone" });
-  const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
-  // A context of a test is a private window, in which nothing can be installed.
-  const errorIds = installabilityErrors.map(({ errorId }) => errorId);
-  expect(errorIds.filter((id) => id !== "in-incognito")).toEqual([]);
+  const missing = async (): Promise<string[]> => {
+    const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
+    // A context of a test is a private window, in which nothing can be installed.
+    const errorIds = installabilityErrors.map(({ errorId }) => errorId);
+    return errorIds.filter((id) => id !== "in-incognito");
+  };
+  await expect.poll(missing).toEqual([]);
 });
 
 test.concurrent(

@@ -33,14 +33,14 @@ test("the keyboard alone watches, mutes and stops", async () => {
   await tabTo(page, /^\w? ?door.*Watch$/);
   await page.keyboard.press("Enter");
   await frames(page, 10);
-  expect(await focused(page)).toMatch(/^\w? ?door.*Watching$/);
+  await expect.poll(() => focused(page)).toMatch(/^\w? ?door.*Watching$/);
   await tabTo(page, /^Mute$/, "Shift+Tab");
   await page.keyboard.press("Space");
   await page.getByRole("button", { name: "Unmute" }).waitFor();
   await tabTo(page, /^Stop$/);
   await page.keyboard.press("Enter");
   await page.getByText("Choose something to watch").waitFor();
-  expect(await focused(page)).toMatch(/^\w? ?door.*Watch$/);
+  await expect.poll(() => focused(page)).toMatch(/^\w? ?door.*Watch$/);
 });
 
 test.each([

@@ -74,14 +74,15 @@ export class Person {
     const mine = logins.then(async () => {
       const connected = page.getByText("Connected", { exact: true });
       const wait = page.getByRole("button", { name: /^Wait/ });
+      const password = page.getByLabel("Password");
       do {
         // Whoever makes several accounts is slowed down.
         await wait.waitFor({ state: "detached" });
         await page.getByLabel("Name").fill(this.name);
-        await page.getByLabel("Password").fill(PASSWORD);
+        await password.fill(PASSWORD);
         await page.keyboard.press("Enter");
         await connected.or(wait).waitFor();
-      } while (await wait.isVisible());
+      } while (await password.isVisible());
     });
     logins = mine.catch(() => undefined);
     await mine;
