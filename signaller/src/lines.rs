@@ -41,14 +41,18 @@ where
     Framed::with_capacity(socket, lines, BUFFER_LEN)
 }
 
-/// Has the system find out when the peer is gone without a word: there are no pings.
+/// Has the system find out when the peer is gone without a word, whether something is on the way to it or
+/// nothing: there are no pings.
 ///
 /// # Errors
 /// The system's.
 pub(crate) fn keep_alive(socket: &TcpStream) -> io::Result<()> {
     let keepalive =
         TcpKeepalive::new().with_time(IDLE).with_interval(PATIENCE).with_retries(QUESTIONS);
-    SockRef::from(socket).set_tcp_keepalive(&keepalive)
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(&keepalive)?;
+    // It asks for nothing while it waits to hear that something came in.
+    socket.set_tcp_user_timeout(Some(IDLE + QUESTIONS * PATIENCE))
 }
 
 impl<S> Messages for LineSocket<S>
@@ -102,6 +106,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use futures_util::{SinkExt, StreamExt};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -120,6 +125,21 @@ mod tests {
     async fn a_line_is_a_message_and_half_a_line_is_none() {
         let read = read(b"one\ntwo\r\n\nthree").await;
         assert_eq!(texts(&read), ["one", "two", ""]);
+    }
+
+    /// By the system's default it would be a quarter of an hour.
+    #[tokio::test]
+    async fn who_is_gone_is_missed_within_a_minute() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        keep_alive(&socket).unwrap();
+        let socket = SockRef::from(&socket);
+        assert!(socket.keepalive().unwrap());
+        let idle = socket.tcp_keepalive_time().unwrap();
+        let (interval, retries) =
+            (socket.tcp_keepalive_interval().unwrap(), socket.tcp_keepalive_retries().unwrap());
+        assert!(idle + retries * interval < Duration::from_secs(60));
+        assert!(socket.tcp_user_timeout().unwrap().unwrap() < Duration::from_secs(60));
     }
 
     #[tokio::test]
