@@ -20,6 +20,8 @@ NODE := $(CURDIR)/scripts/node.sh
 run: setup web release
 	@scripts/run.sh
 
+# The same random exchanges every time; `make soak` plays others.
+test: export PROPTEST_RNG_SEED ?= 1
 test: setup-test web
 	cargo test --workspace --no-run
 	cargo test --workspace
@@ -29,6 +31,7 @@ test: setup-test web
 soak: setup-test web
 	cargo test --workspace --no-run
 	cargo test --package intercom-tests -- --ignored --skip chaos
+	cargo test --package intercom-protocol --package signaller-core --package intercom-client
 
 chaos: as-root setup-test web
 	cargo test --workspace --no-run
