@@ -100,10 +100,10 @@ impl Encoder {
 
     /// Encodes nothing from here on, or again; then with a key frame first.
     pub fn rest(&self, rests: bool) {
-        self.valve.set_property("drop", rests);
-        if !rests && let Some(pad) = self.element.static_pad("src") {
-            pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
+        if !rests {
+            ask_for_key_frame(&self.element);
         }
+        self.valve.set_property("drop", rests);
     }
 
     /// The sink knows what is encoded: key frames come when they are asked for.
@@ -141,11 +141,15 @@ fn show_key_frames(encoder: &gst::Element, is_known: &Arc<AtomicBool>) {
     glib::timeout_add(KEYFRAME_PAUSE.into(), move || {
         let encoder = encoder.upgrade().filter(|_| !is_known.load(Ordering::Relaxed));
         let Some(encoder) = encoder else { return glib::ControlFlow::Break };
-        if let Some(pad) = encoder.static_pad("src") {
-            pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
-        }
+        ask_for_key_frame(&encoder);
         glib::ControlFlow::Continue
     });
+}
+
+fn ask_for_key_frame(encoder: &gst::Element) {
+    if let Some(pad) = encoder.static_pad("src") {
+        pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
+    }
 }
 
 /// A frame dropped before an encoder leaves no gap in what it encodes. The encoder marks one all the

@@ -74,7 +74,7 @@ fn encode(codec: Codec, size: Size) -> (gst::Pipeline, Encoder, gst::Element) {
 
 /// Starts it, as after registration with somebody watching. The receiver gets for each encoded
 /// frame whether it is a key frame.
-fn key_frames(codec: Codec) -> (gst::Pipeline, gst::Pad, Receiver<bool>) {
+fn key_frames(codec: Codec) -> (gst::Pipeline, Encoder, gst::Pad, Receiver<bool>) {
     let (pipeline, encoder, sink) = encode(codec, Size { width: 320, height: 240, fps: 30 });
     encoder.is_known();
     let (sender, frames) = channel();
@@ -85,13 +85,13 @@ fn key_frames(codec: Codec) -> (gst::Pipeline, gst::Pad, Receiver<bool>) {
         gst::PadProbeReturn::Ok
     });
     pipeline.set_state(gst::State::Playing).unwrap();
-    (pipeline, pad, frames)
+    (pipeline, encoder, pad, frames)
 }
 
 #[test]
 fn a_key_frame_comes_when_it_is_asked_for() {
     for codec in [Codec::Vp8, Codec::Vp9, Codec::H264] {
-        let (pipeline, pad, frames) = key_frames(codec);
+        let (pipeline, _encoder, pad, frames) = key_frames(codec);
         let next = || frames.recv_timeout(Duration::from_secs(10)).unwrap();
         assert!(next(), "{codec:?}: the first frame is a key frame");
         assert_eq!((0..15).filter(|_| next()).count(), 0, "{codec:?}: nobody asked");
@@ -101,10 +101,25 @@ fn a_key_frame_comes_when_it_is_asked_for() {
     }
 }
 
+#[test]
+fn nothing_is_encoded_at_rest_and_then_a_key_frame_first() {
+    for codec in [Codec::Vp8, Codec::H264] {
+        let (pipeline, encoder, _pad, frames) = key_frames(codec);
+        let next = |patience| frames.recv_timeout(Duration::from_secs(patience)).ok();
+        assert_eq!(next(10), Some(true), "{codec:?}");
+        encoder.rest(true);
+        // What was on its way still comes.
+        assert!((0..60).any(|_| next(3).is_none()), "{codec:?} goes on");
+        encoder.rest(false);
+        assert_eq!(next(10), Some(true), "{codec:?}");
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
+}
+
 /// av1enc of GStreamer 1.22 does not listen.
 #[test]
 fn av1_has_a_key_frame_every_two_seconds() {
-    let (pipeline, _pad, frames) = key_frames(Codec::Av1);
+    let (pipeline, _encoder, _pad, frames) = key_frames(Codec::Av1);
     let next = || frames.recv_timeout(Duration::from_secs(10)).unwrap();
     assert!(next(), "the first frame is a key frame");
     assert_eq!((0..61).filter(|_| next()).count(), 1);

@@ -346,12 +346,18 @@ mod device {
     //! A device that can be pulled out, or held by somebody else: an element of ours for `launch:`.
 
     use std::{
+        cell::RefCell,
         process::Command,
+        rc::Rc,
         sync::atomic::{AtomicU8, AtomicUsize, Ordering},
     };
 
     use gst::{glib, subclass::prelude::*};
-    use intercom_media::{feed::Feed, spec::VideoSource};
+    use intercom_media::{
+        audio::{self, Sound},
+        feed::Feed,
+        spec::VideoSource,
+    };
 
     use super::*;
 
@@ -545,17 +551,28 @@ mod device {
     }
 
     #[test]
-    fn opening_and_closing_it_leaves_nothing_behind() {
+    fn opening_and_closing_leaves_nothing_behind() {
         if std::env::var_os(ALONE).is_none() {
             let mut program = Command::new(std::env::current_exe().unwrap());
-            let name = "device::opening_and_closing_it_leaves_nothing_behind";
+            let name = "device::opening_and_closing_leaves_nothing_behind";
             program.args([name, "--exact", "--nocapture"]).env(ALONE, "");
             assert!(program.status().unwrap().success());
             return;
         }
         let (camera, feed) = camera(4);
+        let context = glib::MainContext::default();
+        let _owned = context.acquire().unwrap();
+        let (sound_pipeline, sound) = microphone();
         let open_and_close = |times| {
             for _ in 0..times {
+                for open in [true, false] {
+                    sound.borrow_mut().keep_open(open);
+                    let end = Instant::now() + PATIENCE;
+                    while sound_pipeline.by_name("microphone").is_some() != open {
+                        assert!(Instant::now() < end, "the microphone is to be open: {open}");
+                        context.iteration(true);
+                    }
+                }
                 feed.keep_open(true);
                 await_open(4, 1);
                 camera.buffers.try_iter().for_each(drop);
@@ -571,5 +588,20 @@ mod device {
         // Threads that have nothing to do are kept for a while.
         assert!(after[0] <= before[0] + 9, "threads: {before:?}, {after:?}");
         assert!(after[1] <= before[1] + 9, "files: {before:?}, {after:?}");
+        sound_pipeline.set_state(gst::State::Null).unwrap();
+    }
+
+    /// A sound in use, from a test microphone.
+    fn microphone() -> (gst::Pipeline, Rc<RefCell<Sound>>) {
+        let pipeline = gst::Pipeline::new();
+        let spec: AudioSource = "test".parse().unwrap();
+        let (sound, last) = Sound::add(&pipeline, &spec).unwrap().unwrap();
+        let sink = gst::ElementFactory::make("fakesink").property("async", false).build().unwrap();
+        pipeline.add(&sink).unwrap();
+        last.link(&sink).unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let sound = Rc::new(RefCell::new(sound));
+        audio::look_after(&sound);
+        (pipeline, sound)
     }
 }

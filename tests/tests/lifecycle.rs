@@ -36,6 +36,8 @@ fn devices_are_open_while_somebody_is_there() {
     ));
     let spec = |path: &Path| format!("file:{}?loop", path.display());
     let media = ["--video", &spec(&picture), "--audio", &spec(&sound), "--size", "320x240@30"];
+    // First, so that it would close first.
+    let (kept, _) = signaller.producer("kept", &[&media[..], &["--always-on"]].concat());
     let (mut door, id) = signaller.producer("door", &media);
     let await_open = |door: &Program, open: bool| {
         for path in [&picture, &sound] {
@@ -45,6 +47,7 @@ fn devices_are_open_while_somebody_is_there() {
     for _ in 0..2 {
         door.expect("nobody is there, camera and microphone are closed");
         await_open(&door, false);
+        await_open(&kept, true);
         signaller.lobby().await_producer("door");
         let mut viewer = watch(&signaller, &id, &dir.path().join("seen"));
         door.expect("somebody comes, camera and microphone are opened");

@@ -39,7 +39,12 @@ struct Turn {
 }
 
 impl Turn {
+    /// Somebody else may take a free port before coturn does: then another one is tried.
     fn start(secret: &str) -> Self {
+        (0..10).find_map(|_| Self::try_start(secret)).expect("a port for coturn")
+    }
+
+    fn try_start(secret: &str) -> Option<Self> {
         let dir = TempDir::new().unwrap();
         let address = UdpSocket::bind((media_address(), 0)).unwrap().local_addr().unwrap();
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
@@ -51,8 +56,8 @@ impl Turn {
         command.arg("--pidfile").arg(dir.path().join("pid"));
         command.arg("--userdb").arg(dir.path().join("users"));
         let mut program = Program::spawn("turnserver", command);
-        program.expect("UDP listener opened on");
-        Self { program, address, _dir: dir }
+        let line = program.expect("UDP listener");
+        line.contains("opened on").then_some(Self { program, address, _dir: dir })
     }
 }
 
