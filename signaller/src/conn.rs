@@ -6,14 +6,13 @@
 
 mod roomrtc;
 
-use std::future::pending;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use signaller_core::{CloseReason, Identity, Request};
+use signaller_core::{CloseReason, Identity, Notice, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep, timeout};
@@ -176,6 +175,8 @@ struct Ticks {
     due: Notify,
     /// Something was printed: the dialect may have something to ask.
     printed: Notify,
+    /// The hub has welcomed it.
+    welcomed: Notify,
 }
 
 /// Until the hub knows of it.
@@ -264,7 +265,7 @@ where
             biased;
             reason = closed => reason.map_or(End::Lost, End::Told),
             end = &mut writing => end,
-            end = read(stream, socket, hub, &dialect, &ticks) => end,
+            end = read(stream, socket, hub, &dialect, &ticks, timing) => end,
         };
         if end.hears_the_rest() {
             inbox.finish();
@@ -336,6 +337,8 @@ enum End {
     NotWebSocket,
     NoHello,
     NotAdmitted,
+    /// For a reason that its protocol has words for.
+    TurnedAway(&'static str),
 }
 
 impl End {
@@ -358,7 +361,7 @@ impl End {
         Some(match self {
             Self::Told(reason) => close_code(reason),
             Self::Over(over) => over.code.into(),
-            Self::Stuck | Self::Silent => CloseCode::Policy,
+            Self::Stuck | Self::Silent | Self::TurnedAway(_) => CloseCode::Policy,
             Self::Binary => CloseCode::Unsupported,
             Self::TooLong => CloseCode::Size,
             Self::NotUtf8 => CloseCode::Invalid,
@@ -380,6 +383,7 @@ impl End {
             Self::NotWebSocket => "that was not WebSocket",
             Self::NoHello => "no hello within 10 s",
             Self::NotAdmitted => "not admitted",
+            Self::TurnedAway(words) => words,
             Self::Left => "it left",
             Self::Lost => "the connection was lost",
         }
@@ -451,10 +455,14 @@ async fn read<T>(
     hub: &HubHandle,
     dialect: &Dialect,
     ticks: &Ticks,
+    timing: Timing,
 ) -> End
 where
     T: Messages,
 {
+    if dialect.awaits_welcome() {
+        ticks.welcomed.notified().await;
+    }
     loop {
         while let Some(request) = dialect.ask() {
             if hub.request(socket, Some(request), None).await.is_err() {
@@ -484,8 +492,9 @@ where
                 if hub.request(socket, request, tag).await.is_err() {
                     return End::Lost;
                 }
-                // The hub closes it. What follows may be for another login.
-                return pending().await;
+                // The hub closes it. What follows may be for another login, so it is not read here.
+                sleep(timing.write).await;
+                return End::Left;
             }
             Said::Request { request, tag } => hub.request(socket, request, tag).await,
             Said::Ack(received) => {
@@ -589,6 +598,9 @@ where
 fn message(letter: &Letter, dialect: &Dialect, ticks: &Ticks) -> Option<Message> {
     match letter {
         Letter::Notice(notice, tag) => {
+            if matches!(**notice, Notice::Welcome { .. }) {
+                ticks.welcomed.notify_one();
+            }
             let text = dialect.print(notice, tag.as_ref());
             if dialect.asks() {
                 ticks.printed.notify_one();

@@ -587,7 +587,7 @@ async fn strangers_are_told_what_is_wrong() {
         ann.say("HELLO?").await;
         ann.hears("ERROR|error:there is no message of this type").await;
     }
-    ann.hears("ERROR|error:not admitted").await;
+    ann.hears("ERROR|error:16 lines came without a login").await;
     ann.is_closed().await;
 }
 
@@ -605,6 +605,35 @@ async fn who_guesses_has_to_wait() {
         assert_eq!(error, "LOGIN_ERROR|error:wrong name or password");
     }
     panic!("it may guess as fast as it likes");
+}
+
+/// All in one write: what comes next is read by whoever it is for.
+#[tokio::test]
+async fn lines_may_come_faster_than_their_answers() {
+    let server = house_of(&["ann", "bob"]).await;
+    let mut other = Program::log_in(&server, "ann").await;
+    let mut program = Program::connect(&server, "program").await;
+    let lines = [&*login("ann", PASSWORD), "GET_USERS", &login("bob", PASSWORD), "GET_USERS"];
+    program.send(format!("{}\n", lines.join("\n")).as_bytes()).await;
+    program.hears("LOGIN_ERROR|error:already connected").await;
+    program.hears("ERROR|error:this needs a LOGIN first").await;
+    program.hears("LOGIN_SUCCESS").await;
+    program.hears("USER_LIST|ann:AVAILABLE").await;
+    other.hears(&status("bob", "AVAILABLE")).await;
+    // The hub hears of a new account a moment later.
+    let mut new = Program::connect(&server, "new").await;
+    let mut lines =
+        vec![format!("REGISTER|username:eve|password:{PASSWORD}"), login("eve", PASSWORD)];
+    lines.extend(std::iter::repeat_n("GET_USERS".to_owned(), 18));
+    lines.extend(["LOGOUT".to_owned(), login("eve", PASSWORD)]);
+    new.send(format!("{}\n", lines.join("\n")).as_bytes()).await;
+    new.hears("REGISTER_SUCCESS|message:eve can log in now").await;
+    new.hears("LOGIN_SUCCESS").await;
+    for _ in 0..18 {
+        new.hears("USER_LIST|ann:AVAILABLE|bob:AVAILABLE").await;
+    }
+    new.hears("LOGOUT_SUCCESS").await;
+    new.hears("LOGIN_SUCCESS").await;
 }
 
 #[tokio::test]
@@ -655,7 +684,7 @@ async fn plain_text_gets_no_answer() {
 async fn who_says_nothing_is_not_waited_for() {
     let server = open_house().await;
     let mut silent = Program::connect(&server, "silent").await;
-    silent.hears("ERROR|error:no hello within 10 s").await;
+    silent.hears("ERROR|error:nobody logged in in time").await;
     silent.is_closed().await;
 }
 
@@ -671,6 +700,7 @@ async fn strangers_of_one_machine_are_few_and_clients_are_no_more_than_allowed()
     let mut ninth = Program::connect(&server, "ninth").await;
     let error = ninth.hears_of("ERROR").await;
     assert!(error.contains("too many connections of your address"), "{error}");
+    ninth.is_closed().await;
 
     let server = house(|config| config.max_clients = 1).await;
     let mut first = Program::connect(&server, "first").await;

@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use futures_util::SinkExt;
 use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
 use signaller_core::CloseReason;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Desk, End, FAREWELL, HELLO, Messages, Timing, next_text, serve};
+use super::{Desk, End, FAREWELL, HELLO, Messages, Timing, next_text, serve, take_leave};
 use crate::dialect::Dialect;
 use crate::dialect::roomrtc::error;
 use crate::gate::{Caller, Heard};
@@ -19,6 +19,8 @@ use crate::hub_task::{HubGone, HubHandle};
 /// Lines of somebody who is not logged in, before it is enough.
 const STRANGE_LINES: usize = 16;
 
+const STRANGE: &str = "16 lines came without a login";
+const NO_LOGIN: &str = "nobody logged in in time";
 const TOO_MANY_STRANGERS: &str =
     "too many connections of your address have not logged in; try again in a moment";
 
@@ -53,15 +55,13 @@ where
 }
 
 /// One line to somebody for whom there is no place, and no more.
-pub(crate) async fn turn_away<T>(mut socket: T, words: &str)
+pub(crate) async fn turn_away<T>(socket: T, words: &'static str)
 where
     T: Messages,
 {
-    let farewell = async {
-        socket.send(Message::text(error(words))).await?;
-        socket.close().await
-    };
-    let _ = timeout(FAREWELL, farewell).await; // who does not read it has lost the reason, not more
+    let (mut sink, mut stream) = socket.split();
+    say_last(&mut sink, words).await;
+    take_leave(&mut sink, &mut stream, End::TurnedAway(words)).await;
 }
 
 /// Until somebody is logged in.
@@ -77,14 +77,13 @@ where
     T: Messages,
 {
     let Some(_share) = caller.share() else {
-        say_last(sink, TOO_MANY_STRANGERS).await;
-        return Err(End::NotAdmitted);
+        return Err(End::TurnedAway(TOO_MANY_STRANGERS));
     };
     let mut patience = first;
     for _ in 0..STRANGE_LINES {
         let line = match timeout(patience, next_text(stream)).await {
             Ok(line) => line?,
-            Err(_) => return Err(End::NoHello),
+            Err(_) => return Err(End::TurnedAway(NO_LOGIN)),
         };
         let words = match caller.hear(&line).await {
             Heard::Answer(words) => words,
@@ -100,12 +99,13 @@ where
             Err(_) => return Err(End::Stuck),
         }
     }
-    Err(End::NotAdmitted)
+    Err(End::TurnedAway(STRANGE))
 }
 
 async fn say_last<T>(sink: &mut SplitSink<T, Message>, words: &str)
 where
     T: Messages,
 {
-    let _ = timeout(FAREWELL, sink.send(Message::text(error(words)))).await; // as in `turn_away`
+    // Who does not read it has lost the reason, not more.
+    let _ = timeout(FAREWELL, sink.send(Message::text(error(words)))).await;
 }

@@ -82,6 +82,11 @@ impl Dialect {
         matches!(self, Self::Intercom(_))
     }
 
+    /// Whether what follows a login is not its own until the hub has welcomed it: it may be another login.
+    pub(crate) fn awaits_welcome(&self) -> bool {
+        matches!(self, Self::RoomRtc(_))
+    }
+
     /// The text message that says how many came in.
     pub(crate) fn ack(received: u64) -> String {
         intercom::ack(received)

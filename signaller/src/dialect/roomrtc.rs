@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use intercom_protocol::roomrtc::{self as wire, ClientMessage, ServerMessage};
+use secrecy::SecretString;
 use signaller_core::{
     AccountName, AccountStatus, Act, CallId, CloseReason, Description, EndReason, Notice, Refusal,
     Request, Seen, Text,
@@ -52,19 +53,19 @@ struct Told {
 #[derive(Debug)]
 pub(crate) enum First {
     /// It wants an account.
-    Register { username: String, password: String },
+    Register { username: String, password: SecretString },
     /// It has one.
-    Login { username: String, password: String },
+    Login { username: String, password: SecretString },
 }
 
 /// Reads it; the error is one sentence.
 pub(crate) fn first(line: &str) -> Result<First, String> {
     match ClientMessage::parse(line) {
         Ok(ClientMessage::Register { username, password }) => {
-            Ok(First::Register { username: username.into(), password: password.into() })
+            Ok(First::Register { username: username.into(), password: secret(&password) })
         }
         Ok(ClientMessage::Login { username, password }) => {
-            Ok(First::Login { username: username.into(), password: password.into() })
+            Ok(First::Login { username: username.into(), password: secret(&password) })
         }
         Ok(_) => Err("this needs a LOGIN first".to_owned()),
         Err(fault) => Err(fault.to_string()),
@@ -260,6 +261,10 @@ fn request(message: ClientMessage<'_>) -> Result<Request, Refusal> {
 
 fn unreadable(fault: &str) -> Request {
     Request::Unreadable { fault: fault.to_owned() }
+}
+
+fn secret(password: &str) -> SecretString {
+    password.into()
 }
 
 fn kept(wire::Description { sdp, srtp_key }: &wire::Description<'_>) -> Arc<Description> {

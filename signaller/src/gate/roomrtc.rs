@@ -51,13 +51,13 @@ impl Caller {
     pub(crate) async fn hear(&self, line: &str) -> Heard {
         let (answer, words): (fn(&str) -> String, _) = match first(line) {
             Ok(First::Login { username, password }) => {
-                match self.log_in(&username, password.into()).await {
+                match self.log_in(&username, password).await {
                     Ok((identity, resume)) => return Heard::Known { identity, resume },
                     Err(why) => (not_logged_in, self.refused(why)),
                 }
             }
             Ok(First::Register { username, password }) => {
-                match self.gate.register(&username, password.into(), None, self.way.remote).await {
+                match self.gate.register(&username, password, None, self.way.remote).await {
                     Ok(account) => return Heard::Answer(registered(&account)),
                     Err(why) => (not_registered, self.refused(why)),
                 }
