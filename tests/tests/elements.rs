@@ -62,6 +62,21 @@ fn a_producer_notices_who_sits_in_between() {
     phone.expect("session ended");
 }
 
+/// Each end is told that the other one waits to be spoken to.
+#[test]
+fn keys_that_cannot_be_agreed_on_are_told_from_a_way_that_is_not_found() {
+    let signaller = Signaller::start();
+    let mut door = door(&signaller.ws());
+    door.expect("connected(");
+    let proxy = Proxy::start(&signaller, everybody_waits, honest);
+    let mut phone = phone(&proxy.uri);
+    for end in [&mut door, &mut phone] {
+        let failed = end.expect("session-failed(");
+        assert!(failed.contains(", dtlsFailed, "), "{failed}");
+        end.expect("session ended");
+    }
+}
+
 #[test]
 fn who_never_answers_is_given_up_with_the_cause() {
     let signaller = Signaller::start();
@@ -306,6 +321,11 @@ fn forge(text: String) -> Option<String> {
 
 fn forge_rest(text: &str) -> String {
     forge(text.to_owned()).unwrap_or_default()
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "as every meddler takes it")]
+fn everybody_waits(text: String) -> Option<String> {
+    Some(text.replace("setup:active", "setup:passive"))
 }
 
 fn no_answer(text: String) -> Option<String> {

@@ -57,17 +57,20 @@ fn a_session_without_media_fails_at_both_ends() {
     let signaller = Signaller::start();
     let mut door = door(&signaller);
     door.expect("connected(");
-    for pad in door.element().sink_pads() {
-        let stop = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
-        pad.add_probe(stop, |_, _| gst::PadProbeReturn::Ok);
-    }
+    stop_media(&door);
     let mut phone = phone(&signaller, &[]);
-    for end in [&mut door, &mut phone] {
-        let line = end.expect("session-failed(");
-        assert!(line.contains(", noMedia, "), "{line}");
-        end.expect("session ended");
-    }
-    assert_eq!((failed(&door, "noMedia"), failed(&phone, "noMedia")), (1, 1));
+    expect_no_media(&mut door, &mut phone);
+}
+
+#[test]
+fn media_that_stop_are_noticed() {
+    let signaller = Signaller::start();
+    let mut door = door(&signaller);
+    door.expect("connected(");
+    let mut phone = phone(&signaller, &[]);
+    phone.expect_frames(15);
+    stop_media(&door);
+    expect_no_media(&mut door, &mut phone);
 }
 
 #[test]
@@ -149,6 +152,23 @@ fn sender(signaller: &Signaller, plugins: &Plugins) -> Program {
     let sender = plugins.launch(&format!("{picture} ! queue leaky=downstream ! {sink}"));
     signaller.lobby().await_producer("door");
     sender
+}
+
+/// Before the encoder: the session and its RTCP stay.
+fn stop_media(door: &Pipeline) {
+    for pad in door.element().sink_pads() {
+        let stop = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+        pad.add_probe(stop, |_, _| gst::PadProbeReturn::Ok);
+    }
+}
+
+fn expect_no_media(door: &mut Pipeline, phone: &mut Pipeline) {
+    for end in [&mut *phone, &mut *door] {
+        let line = end.expect("session-failed(");
+        assert!(line.contains(", noMedia, "), "{line}");
+        end.expect("session ended");
+    }
+    assert_eq!((failed(door, "noMedia"), failed(phone, "noMedia")), (1, 1));
 }
 
 fn flows(viewer: &mut Program) {

@@ -47,10 +47,10 @@ pub enum SessionFailure {
     /// The other end can use nothing of what was offered.
     #[error("the other end can use none of the formats that were offered")]
     Codec,
-    /// Media could flow and did not.
-    #[error("neither picture nor sound after {seconds} s")]
+    /// Media could flow and did not, or do so no more.
+    #[error("neither picture nor sound for {seconds} s")]
     NoMedia {
-        /// The time it was given, seconds.
+        /// The time they were given, seconds.
         seconds: u32,
     },
     /// The other end has fallen silent.
@@ -139,7 +139,26 @@ fn stuck(stage: Stage) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use gst::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn what_ends_no_session_is_counted_by_its_code() {
+        gst::init().unwrap();
+        let signaller = super::super::Signaller::default();
+        for device in ["camera", "microphone"] {
+            signaller.count(&SessionFailure::DeviceGone(device.into()));
+        }
+        signaller.count(&SessionFailure::DeviceBusy("camera".into()));
+        let stats: gst::Structure = signaller.property("stats");
+        let failed: gst::Structure = stats.get("failed").unwrap();
+        let count = |code: &str| failed.get::<u64>(code).ok();
+        assert_eq!((count("deviceGone"), count("deviceBusy")), (Some(2), Some(1)));
+        assert_eq!(stats.get::<u64>("sessions").ok(), Some(0));
+    }
 
     #[test]
     fn the_other_end_understands_every_failure() {

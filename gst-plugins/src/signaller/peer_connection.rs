@@ -145,7 +145,9 @@ impl PeerConnection {
             Whole::Failed => {
                 use WebRTCICEConnectionState as Ice;
                 let ice = webrtcbin.property::<Ice>("ice-connection-state");
-                let is_there = matches!(ice, Ice::Connected | Ice::Completed);
+                // The keys may fail before it is told that there is a way.
+                let is_there = matches!(ice, Ice::Connected | Ice::Completed)
+                    || transports(webrtcbin).iter().any(has_failed);
                 let failure = if is_there { SessionFailure::Dtls } else { SessionFailure::Ice };
                 tell(self, News::Failed(failure));
             }
@@ -243,6 +245,10 @@ fn object(of: &impl IsA<glib::Object>, property: &str) -> Option<glib::Object> {
 
 fn is_secure(dtls: &WebRTCDTLSTransport) -> bool {
     dtls.state() == WebRTCDTLSTransportState::Connected
+}
+
+fn has_failed(dtls: &WebRTCDTLSTransport) -> bool {
+    dtls.state() == WebRTCDTLSTransportState::Failed
 }
 
 fn verify(dtls: &WebRTCDTLSTransport, remote: &str) -> Result<(), FingerprintError> {

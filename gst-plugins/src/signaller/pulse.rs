@@ -1,7 +1,7 @@
 //! Whether the other end still says anything, and whether media have come at all.
 //!
 //! GStreamer 1.22 does not notice in minutes that a peer was switched off. Whatever is done here in a
-//! streaming thread is one store to memory; the verdict is reached elsewhere, once a second.
+//! streaming thread is a look at two bytes and a store; the verdict is reached elsewhere, once a second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,8 @@ const TICK: Duration = Duration::from_secs(1);
 const MEDIA_WITHIN: u32 = 10;
 /// The same until some of use must have, when others came.
 const MEDIA_UNUSED: u32 = 2;
+/// Ticks without a packet of media at a receiver that had some.
+const MEDIA_AGAIN: u32 = 15;
 /// So many ticks without a packet, of one that was heard in each before…
 const SILENT: u32 = 4;
 /// …which takes this many to be known,
@@ -32,7 +34,12 @@ const RTCP_INTERVAL: u64 = 500_000_000;
 #[derive(Debug, Default)]
 pub(super) struct Pulse {
     heard: AtomicBool,
+    /// Of these, a packet of media.
+    heard_media: AtomicBool,
+    /// Media went in or came out, ever.
     media: AtomicBool,
+    /// They came out.
+    receives: AtomicBool,
     /// Media came that the element has no use for.
     unused: AtomicBool,
 }
@@ -44,6 +51,8 @@ struct Life {
     /// Ticks in a row with a packet, up to the last one that had any.
     steady: u32,
     silent: u32,
+    /// Ticks in a row in which media paused.
+    paused: u32,
 }
 
 /// What one look found.
@@ -60,6 +69,8 @@ enum Media {
     /// Only such as the element has no use for.
     Unused,
     Some,
+    /// Some, but of a receiver's none since the last look.
+    Paused,
 }
 
 impl Pulse {
@@ -72,6 +83,9 @@ impl Pulse {
             pad.add_probe(data, move |pad, _| {
                 let what = if pad.is_linked() { &pulse.media } else { &pulse.unused };
                 what.store(true, Ordering::Relaxed);
+                if pad.direction() == gst::PadDirection::Src {
+                    pulse.receives.store(true, Ordering::Relaxed);
+                }
                 gst::PadProbeReturn::Remove
             });
         };
@@ -86,8 +100,11 @@ impl Pulse {
         for source in bin.iterate_all_by_element_factory_name("nicesrc").into_iter().flatten() {
             let (pulse, Some(pad)) = (self.clone(), source.static_pad("src")) else { continue };
             let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-            pad.add_probe(data, move |_, _| {
+            pad.add_probe(data, move |_, info| {
                 pulse.heard.store(true, Ordering::Relaxed);
+                if is_media(info) {
+                    pulse.heard_media.store(true, Ordering::Relaxed);
+                }
                 gst::PadProbeReturn::Ok
             });
         }
@@ -116,7 +133,9 @@ impl Pulse {
 impl Pulse {
     fn look(&self) -> Look {
         let heard = self.heard.swap(false, Ordering::Relaxed);
+        let heard_media = self.heard_media.swap(false, Ordering::Relaxed);
         let media = match self.media.load(Ordering::Relaxed) {
+            true if !heard_media && self.receives.load(Ordering::Relaxed) => Media::Paused,
             true => Media::Some,
             false if self.unused.load(Ordering::Relaxed) => Media::Unused,
             false => Media::None,
@@ -134,6 +153,7 @@ impl Life {
         } else {
             self.silent += 1;
         }
+        self.paused = if matches!(look.media, Media::Paused) { self.paused + 1 } else { 0 };
         let patience = if self.steady >= STEADY { SILENT } else { LONG_SILENT };
         if self.silent >= patience {
             return Some(SessionFailure::PeerGone { seconds: self.silent });
@@ -143,13 +163,32 @@ impl Life {
             Media::None if self.ticks >= MEDIA_WITHIN => {
                 Some(SessionFailure::NoMedia { seconds: MEDIA_WITHIN })
             }
+            Media::Paused if self.paused >= MEDIA_AGAIN => {
+                Some(SessionFailure::NoMedia { seconds: MEDIA_AGAIN })
+            }
             _ => None,
         }
     }
 }
 
+/// Whether there is RTP in it, as RFC 5761 and 5764 tell it from RTCP and all else.
+fn is_media(info: &gst::PadProbeInfo<'_>) -> bool {
+    let is_rtp = |buffer: &gst::BufferRef| {
+        let mut head = [0; 2];
+        let is_there = buffer.size() >= head.len() && buffer.copy_to_slice(0, &mut head).is_ok();
+        is_there && (128..192).contains(&head[0]) && !(192..224).contains(&head[1])
+    };
+    match &info.data {
+        Some(gst::PadProbeData::Buffer(buffer)) => is_rtp(buffer),
+        Some(gst::PadProbeData::BufferList(list)) => list.iter().any(is_rtp),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     /// After how many seconds it fails, and how. A packet in each second is an `x`.
@@ -178,5 +217,39 @@ mod tests {
         assert_eq!(verdict(&"x".repeat(30), Media::None), Some((10, "noMedia")));
         assert_eq!(verdict(&"x".repeat(30), Media::Unused), Some((2, "codec")));
         assert_eq!(verdict(&"x".repeat(30), Media::Some), None);
+    }
+
+    #[test]
+    fn media_that_stop_are_waited_for_a_while() {
+        let mut life = Life::default();
+        let mut after = |ticks: usize, media: Media| {
+            (0..ticks).find_map(|_| life.tick(Look { heard: true, media }))
+        };
+        assert_eq!(after(20, Media::Some), None);
+        assert_eq!(after(14, Media::Paused), None);
+        assert_eq!(after(1, Media::Some), None);
+        assert_eq!(after(14, Media::Paused), None);
+        assert_eq!(after(1, Media::Paused).map(|failure| failure.code()), Some("noMedia"));
+    }
+
+    #[test]
+    fn of_all_that_comes_only_rtp_is_media() {
+        gst::init().unwrap();
+        let is_it = |packet: &'static [u8]| {
+            let data = gst::PadProbeData::Buffer(gst::Buffer::from_slice(packet));
+            is_media(&gst::PadProbeInfo {
+                mask: gst::PadProbeType::BUFFER,
+                id: None,
+                offset: 0,
+                size: 0,
+                data: Some(data),
+                flow_res: Ok(gst::FlowSuccess::Ok),
+            })
+        };
+        let (vp8, marked, sender_report) = (&[128, 96], &[144, 96 | 128], &[128, 200]);
+        assert!(is_it(vp8) && is_it(marked));
+        let (dtls, stun) = (&[22, 254], &[0, 1]);
+        let others: [&[u8]; 5] = [sender_report, dtls, stun, &[128], &[]];
+        assert!(others.into_iter().all(|packet| !is_it(packet)));
     }
 }
