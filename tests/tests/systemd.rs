@@ -3,13 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    os::unix::net::UnixDatagram,
+    fs,
+    os::{
+        fd::{FromRawFd, OwnedFd},
+        unix::net::UnixDatagram,
+    },
     path::PathBuf,
     process::Command,
+    ptr,
     time::{Duration, Instant},
 };
 
-use intercom_tests::{PATIENCE, Program, Signaller, Stranger, target_dir};
+use intercom_tests::{PATIENCE, Program, Signaller, Stranger, target_dir, unprivileged};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -30,7 +35,16 @@ impl Manager {
 
     /// Starts a service with a watchdog of a second.
     fn start(&self, name: &str, signaller: &Signaller, args: &[&str]) -> Program {
-        let mut command = Command::new(target_dir().join(name));
+        self.run(name, signaller, args, Command::new(target_dir().join(name)))
+    }
+
+    fn run(
+        &self,
+        name: &str,
+        signaller: &Signaller,
+        args: &[&str],
+        mut command: Command,
+    ) -> Program {
         let (server, ca) = (signaller.wss(), signaller.ca());
         command.args(["--server", &server, "--ca", ca.to_str().unwrap()]).args(args);
         command.env("NOTIFY_SOCKET", &self.path).env("WATCHDOG_USEC", "1000000");
@@ -142,4 +156,39 @@ fn a_camera_that_fails_is_in_the_status_until_it_works_again() {
     let status = |ends: &str| while !manager.expect("STATUS=")[0].ends_with(ends) {};
     status("; camera: deviceGone, trying again");
     status("viewers: 0");
+}
+
+#[test]
+fn a_microphone_that_another_program_holds_is_busy() {
+    let signaller = Signaller::start();
+    let manager = Manager::new();
+    let dir = TempDir::new().unwrap();
+    let (_held, terminal) = held();
+    // A sound card that cannot be opened, for the same reason as a real one.
+    let alsa = format!(
+        "pcm.held {{ type file; slave.pcm {{ type null }}; file /dev/null; format raw; infile {:?} }}",
+        terminal.display()
+    );
+    fs::write(dir.path().join("asoundrc"), alsa).unwrap();
+    let mut command = unprivileged(target_dir().join("intercom-producer"));
+    command.env("ALSA_CONFIG_PATH", dir.path().join("asoundrc"));
+    let args = ["--name", "door", "--size", "160x120@30", "--audio", "alsa:held"];
+    let mut producer = manager.run("intercom-producer", &signaller, &args, command);
+    producer.expect("the microphone alsa:held is in use by another program, sending silence");
+    while !manager.expect("STATUS=")[0].ends_with("; microphone: deviceBusy, trying again") {}
+}
+
+/// A terminal that nobody else can open as long as it is held, and where it is.
+fn held() -> ([OwnedFd; 2], PathBuf) {
+    let (mut master, mut terminal) = (0, 0);
+    let none = ptr::null_mut();
+    // SAFETY: both numbers are written to, and become files that nobody else has.
+    let held = unsafe {
+        let opened = libc::openpty(&mut master, &mut terminal, none, ptr::null(), ptr::null());
+        assert_eq!(opened, 0, "no terminal");
+        assert_eq!(libc::ioctl(terminal, libc::TIOCEXCL), 0);
+        [master, terminal].map(|file| OwnedFd::from_raw_fd(file))
+    };
+    let path = fs::read_link(format!("/proc/self/fd/{terminal}")).unwrap();
+    (held, path)
 }
