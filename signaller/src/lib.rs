@@ -37,7 +37,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use signaller_core::{AccountName, Input, Limits};
+use signaller_core::{AccountName, Input, Kind, Limits};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -123,6 +123,17 @@ pub enum StartError {
         /// Its name.
         account: AccountName,
     },
+    /// Everybody would have been an admin.
+    #[error(
+        "--{door}-login account:{account}: that is an admin, and everybody would be one; choose \
+         another account"
+    )]
+    AdminAccount {
+        /// Of which dialect.
+        door: &'static str,
+        /// Its name.
+        account: AccountName,
+    },
     /// The address.
     #[error("cannot listen on {address}: {source}{}", hint(source))]
     Listen {
@@ -137,7 +148,10 @@ impl StartError {
     /// 2 for what the owner has to set right, 1 for what may pass.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Certificate(_) | Self::Open(_) | Self::NoAccount { .. } => 2,
+            Self::Certificate(_)
+            | Self::Open(_)
+            | Self::NoAccount { .. }
+            | Self::AdminAccount { .. } => 2,
             Self::Broken(_) | Self::Listen { .. } => 1,
         }
     }
@@ -431,13 +445,17 @@ fn open_old(config: &Config) -> Result<Vec<(Old, SocketAddr, TcpListener)>, Star
     wanted.map(|(old, address)| Ok((old, address, open(address)?))).collect()
 }
 
-/// Whose account all clients of a dialect have must be there: nobody would get in.
+/// Whose account all clients of a dialect have must be there, as nobody would get in, and no admin, as
+/// nobody has to show anything.
 async fn check_old_logins(config: &Config, store: &Store) -> Result<(), StartError> {
     for (old, door) in [(Old::Simple, &config.simple), (Old::Relay, &config.relay)] {
-        if let OldLogin::Account(account) = &door.login
-            && store.account(account).await?.is_none()
-        {
-            return Err(StartError::NoAccount { door: old.name(), account: account.clone() });
+        let OldLogin::Account(account) = &door.login else { continue };
+        let (door, kind) = (old.name(), store.account(account).await?.map(|found| found.kind));
+        let account = account.clone();
+        match kind {
+            None => return Err(StartError::NoAccount { door, account }),
+            Some(Kind::Admin) => return Err(StartError::AdminAccount { door, account }),
+            Some(Kind::User | Kind::Device) => {}
         }
     }
     Ok(())

@@ -431,3 +431,30 @@ async fn everybody_may_be_one_account_that_exists() {
     a.say("OFFER_REQUEST").await;
     assert_eq!(camera.next().await["peerId"], "a");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_an_admin_who_has_shown_nothing() {
+    let data = TempDir::new().unwrap();
+    let users = data.path().join("users.txt");
+    std::fs::write(&users, "kiosk:correct horse battery\nann:correct horse battery\n").unwrap();
+    let mut config = common::config(&data);
+    let first = Server::start(config.clone()).await.unwrap();
+    let house = Stranger { server: first, data };
+    house.run(&format!("account import-roomrtc {}", users.display()));
+    let Stranger { server, data } = house;
+    server.stop().await;
+    config.simple = door("account:kiosk".parse().unwrap());
+    let server = Server::start(config.clone()).await.unwrap();
+    let house = Stranger { server, data };
+    let mut a = Peer::new(&house, "a").await;
+    house.run("account role kiosk admin");
+    assert_eq!(a.is_closed().await.0, 4401);
+    let mut late = Peer::open(&house).await;
+    late.say("HELLO late").await;
+    assert_eq!(late.is_closed().await.0, 4401);
+    let Stranger { server, data } = house;
+    server.stop().await;
+    let error = Server::start(config).await.expect_err("it started");
+    assert!(matches!(error, StartError::AdminAccount { .. }) && error.exit_code() == 2, "{error}");
+    drop(data);
+}

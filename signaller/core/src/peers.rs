@@ -18,7 +18,7 @@ pub struct Identity {
     pub access: Access,
     /// The peer id that belongs to it; `None` for a random one.
     pub peer: Option<PeerId>,
-    /// What it logged in with, if that can be revoked.
+    /// What it logged in with, if that can be revoked. Nobody is an admin without one.
     pub credential: Option<CredentialId>,
     /// Whether its protocol knows calls and accounts; nothing of them is sent to others.
     pub calls: bool,

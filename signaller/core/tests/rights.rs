@@ -114,6 +114,23 @@ fn an_admin_sees_everybody_but_not_through_everybody() {
 }
 
 #[test]
+fn nobody_is_an_admin_without_having_shown_anything() {
+    let mut world = house().account("kiosk", Kind::User);
+    for name in ["one", "two"] {
+        world.connect(name, Identity::account(named("kiosk")));
+        world.welcomed(name);
+    }
+    world.log_in("owner", "kiosk");
+    world.welcomed("owner");
+    world.allow("kiosk", |kiosk| kiosk.kind = Kind::Admin);
+    world.connect("late", Identity::account(named("kiosk")));
+    for name in ["one", "two", "late"] {
+        assert_eq!(world.closed(name), Some(CloseReason::Revoked), "{name}");
+    }
+    assert_eq!(world.closed("owner"), None);
+}
+
+#[test]
 fn narrowing_a_right_cuts_what_is_live() {
     let mut world = house();
     world.start("ann", "camera");

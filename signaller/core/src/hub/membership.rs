@@ -45,6 +45,10 @@ impl Hub {
             self.refuse(conn, CloseReason::Revoked);
             return;
         }
+        if self.is_unproven_admin(&identity) {
+            self.refuse(conn, CloseReason::Revoked);
+            return;
+        }
         if identity.account.as_ref().is_some_and(|name| self.accounts.account(name).is_none()) {
             self.wait(now, conn, identity, Awaits::Account);
             return;
@@ -160,6 +164,11 @@ impl Hub {
         let before = self.audience(&name);
         let saw = is_other_kind.then(|| self.seen_accounts(&name));
         self.accounts.insert(account);
+        for conn in self.peers.of(&name) {
+            if self.peers.peer(conn).is_some_and(|peer| self.is_unproven_admin(&peer.identity)) {
+                self.close(now, conn, CloseReason::Revoked);
+            }
+        }
         self.end_forbidden_call(now, &name);
         let after = self.audience(&name);
         for conn in before.iter().filter(|conn| !after.contains(conn)) {
@@ -234,6 +243,12 @@ impl Hub {
             self.ring_newcomer(conn, &account);
             self.publish(&account);
         }
+    }
+
+    /// Whether it would be an admin without having shown anything.
+    fn is_unproven_admin(&self, identity: &Identity) -> bool {
+        let account = identity.account.as_ref().and_then(|name| self.accounts.account(name));
+        identity.credential.is_none() && account.is_some_and(|account| account.kind == Kind::Admin)
     }
 
     /// Two devices of one person are two logins; several elements of one device are one.

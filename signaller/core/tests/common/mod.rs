@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use signaller_core::{
-    Access, Account, AccountName, AccountStatus, Answer, CallId, CloseReason, ConnId, EndCause,
-    EndReason, Fact, Hub, Identity, Input, Kind, Limits, Media, Notice, Output, Payload, PeerId,
-    Refusal, Request, Rng, Role, SessionId, Status,
+    Access, Account, AccountName, AccountStatus, Answer, CallId, CloseReason, ConnId, CredentialId,
+    EndCause, EndReason, Fact, Hub, Identity, Input, Kind, Limits, Media, Notice, Output, Payload,
+    PeerId, Refusal, Request, Rng, Role, SessionId, Status,
 };
 
 pub struct World {
@@ -76,7 +76,7 @@ impl World {
     /// A connection of an account whose protocol does not know calls: a stock element.
     pub fn stock(mut self, name: &'static str, account: &'static str) -> Self {
         self.know(account);
-        self.connect(name, Identity::account(named(account)));
+        self.connect(name, proven(account));
         self.welcomed(name);
         self.clear();
         self
@@ -348,5 +348,10 @@ pub fn named(account: &str) -> AccountName {
 }
 
 pub fn phone_of(account: &str) -> Identity {
-    Identity { calls: true, resumes: true, ..Identity::account(named(account)) }
+    Identity { calls: true, resumes: true, ..proven(account) }
+}
+
+/// Somebody who has shown what the account logs in with.
+fn proven(account: &str) -> Identity {
+    Identity { credential: Some(CredentialId(0)), ..Identity::account(named(account)) }
 }
