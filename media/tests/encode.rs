@@ -152,5 +152,7 @@ fn follows_the_slowest(codec: Codec, size: Size) {
     encoded.rate(1);
     let again = encoded.rate(3);
     pipeline.set_state(gst::State::Null).unwrap();
-    assert!(full > 1200 && less < 900 && again > 1200, "{codec:?}: {full} {less} {again}");
+    // An encoder that loses pictures on a busy machine makes more of the others than it should.
+    let is_less = 3 * less < 2 * full.min(again);
+    assert!(full > 1200 && is_less && again > 1200, "{codec:?}: {full} {less} {again}");
 }
