@@ -406,7 +406,11 @@ mod tests {
         let said: Vec<_> = std::iter::from_fn(|| bus.pop()).collect();
         let types: Vec<_> = said.iter().map(|message| message.type_()).collect();
         assert_eq!(types[..2], [gst::MessageType::Application, gst::MessageType::Error]);
-        let gone = Change { device: Device::Microphone, trouble: Some(Trouble::Gone) };
-        assert!(said.iter().any(|message| Change::read(message) == Some(gone)), "{said:?}");
+        let is = |trouble| Some(Change { device: Device::Microphone, trouble });
+        let gone = is(Some(Trouble::Gone));
+        assert!(said.iter().any(|message| Change::read(message) == gone), "{said:?}");
+        sound.keep_open(false);
+        let rests = bus.pop().and_then(|message| Change::read(&message));
+        assert_eq!(rests, is(None), "nobody tries any more");
     }
 }

@@ -237,7 +237,7 @@ fn what_comes_late_comes_back() {
 }
 
 #[test]
-fn what_gives_nothing_at_the_start_is_a_mistake_and_no_grey_picture() {
+fn a_camera_that_gives_nothing_at_the_start_is_a_mistake_and_no_grey_picture() {
     let silent = Running::video("launch:videotestsrc is-live=true ! valve drop=true");
     assert_eq!(silent.said("nothing"), "nothing comes");
     assert_eq!(silent.buffers.try_iter().count(), 0);
