@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,20 +92,7 @@ impl Stranger {
     }
 
     async fn handshake_at(&self, address: SocketAddr) -> TlsStream<TcpStream> {
-        let mut roots = RootCertStore::empty();
-        let ca = self.data.path().join("pki/ca.pem");
-        for root in CertificateDer::pem_file_iter(ca).unwrap() {
-            roots.add(root.unwrap()).unwrap();
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from("localhost").unwrap();
-        let socket = TcpStream::connect(address).await.unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
+        handshake(address, self.data.path()).await
     }
 
     /// A welcomed client of the plain listener.
@@ -145,6 +133,28 @@ impl Stranger {
         phone.send(&json!({"type": "endSession", "sessionId": session})).await;
         assert_eq!(door.next().await["type"], "endSession");
     }
+}
+
+/// To a server that keeps its data there.
+pub async fn tls_to(address: SocketAddr, data: &Path) -> Box<dyn Socket> {
+    Box::new(handshake(address, data).await)
+}
+
+async fn handshake(address: SocketAddr, data: &Path) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let ca = data.join("pki/ca.pem");
+    for root in CertificateDer::pem_file_iter(ca).unwrap() {
+        roots.add(root.unwrap()).unwrap();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let socket = TcpStream::connect(address).await.unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
 }
 
 pub async fn tcp(address: SocketAddr) -> Box<dyn Socket> {
