@@ -86,13 +86,25 @@ async fn run(url: &str, uid: Option<&str>, peer: Option<&str>) -> Result<()> {
                 }
                 News::State => match picture.as_ref().map(Picture::state) {
                     Some(State::Connected) => println!("connected"),
-                    Some(State::Failed) => bail!("found no way to the other end"),
+                    Some(State::Failed) => {
+                        give_up("found no way to the other end", uid, &mut picture)?;
+                    }
                     _ => {}
                 },
-                News::Failed(why) => bail!(why),
+                News::Failed(why) => give_up(&why, uid, &mut picture)?,
             },
         }
     }
+}
+
+/// One that came to nothing: in simple it was the only one, in relay the next page may come.
+fn give_up(why: &str, uid: Option<&str>, picture: &mut Option<Picture>) -> Result<()> {
+    if uid.is_some() {
+        bail!("{why}");
+    }
+    eprintln!("webrtcbin: {why}");
+    *picture = None;
+    Ok(())
 }
 
 /// Works on a message of the server; what is answered at once.
