@@ -9,6 +9,7 @@ mod dtls;
 mod elements;
 mod fingerprint;
 mod ice;
+mod lifetime;
 mod meta;
 mod pace;
 mod sdp;
@@ -23,6 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 pub use dtls::{DtlsKey, preheat_dtls};
 pub use elements::{IntercomSink, IntercomSrc};
 pub use gstrswebrtc::signaller::WebRTCSignallerRole;
+pub use lifetime::outlive_sessions;
 pub use pace::send_at_once;
 pub use signaller::{SessionFailure, Signaller, Stage};
 

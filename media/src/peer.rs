@@ -59,6 +59,7 @@ pub fn sink(server: &ServerArgs, sending: &Sending<'_>) -> (BaseWebRTCSink, Sign
     sink.set_property("stun-server", server.stun_server.as_deref());
     sink.set_property("meta", &sending.meta);
     gstintercom::send_at_once(&sink);
+    gstintercom::outlive_sessions(&sink, &signaller);
     set_bitrate(&sink, sending.encode, sending.bitrate);
     match sending.encode {
         Encode::PerViewer => prepare_av1(&sink, sending.bitrate),

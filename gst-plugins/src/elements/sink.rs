@@ -59,9 +59,10 @@ impl ObjectImpl for IntercomSink {
             Some(weak.upgrade().and_then(|obj| obj.imp().meta()).to_value())
         });
         shared::set_up(obj.upcast_ref(), signaller);
-        crate::send_at_once(obj.upcast_ref::<BaseWebRTCSink>());
-        let base = obj.upcast_ref::<BaseWebRTCSink>().imp();
-        if let Err(error) = base.set_signaller(signaller.clone().upcast()) {
+        let base = obj.upcast_ref::<BaseWebRTCSink>();
+        crate::send_at_once(base);
+        crate::outlive_sessions(base, signaller);
+        if let Err(error) = base.imp().set_signaller(signaller.clone().upcast()) {
             gst::error!(CAT, imp = self, "the signaller was not taken: {error}");
         }
     }
