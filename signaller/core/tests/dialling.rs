@@ -230,6 +230,16 @@ fn a_name_lists_whom_it_means_and_no_impostor() {
 }
 
 #[test]
+fn of_an_accounts_producers_the_one_of_its_name_is_meant_first() {
+    let mut world = World::new().account("door", Kind::Device).account("ann", Kind::User);
+    world = world.stock("hall", "door").stock("cam", "door").stock("page", "ann");
+    call_itself(&mut world, "hall", "hall");
+    call_itself(&mut world, "cam", "door");
+    let producers = [world.id("cam"), world.id("hall")];
+    expect_named(&mut world, "page", "door", &producers);
+}
+
+#[test]
 fn a_peer_that_may_not_be_seen_is_not_in_the_way_of_one_that_may() {
     let mut world = World::new().account("door", Kind::Device).account("ann", Kind::User);
     world.allow("door", |door| door.rights.see = Circle::Nobody);

@@ -51,6 +51,8 @@ pub(crate) struct Relay {
 struct Who {
     name: String,
     account: Option<AccountName>,
+    /// Whose name that is, should there be such an account.
+    meant: Option<AccountName>,
 }
 
 #[derive(Debug, Default)]
@@ -130,7 +132,8 @@ impl Relay {
         let name = if name.is_empty() { NO_NAME } else { name }.to_owned();
         let over = (name.len() > NAME_LEN).then_some(Over { code: 1008, words: LONG_NAME });
         let state = Mutex::new(State { over, ..State::default() });
-        Self { who: Who { name, account }, state }
+        let meant = AccountName::parse(&name).ok();
+        Self { who: Who { name, account, meant }, state }
     }
 
     /// Takes a text message; what follows is to be [asked](Self::ask).
@@ -535,16 +538,17 @@ impl Who {
 
     /// Whether a page of this name could get the picture of that one: the hub says which of them.
     fn is_meant(&self, Listed { peer, status, account }: &Listed) -> bool {
-        let account = account.as_ref().map(AccountName::as_str);
-        let names = [Some(peer.as_str()), account, status.name.as_deref()];
-        status.is(Role::Producer) && names.contains(&Some(self.name.as_str()))
+        let names = [Some(peer.as_str()), status.name.as_deref()];
+        let is_named = names.contains(&Some(self.name.as_str()));
+        let is_its_own = account.is_some() && *account == self.meant;
+        status.is(Role::Producer) && (is_named || is_its_own)
     }
 
     /// Whether that one could be the program instead. Nobody can in the name of an account but itself, and it
     /// may have more than this name.
     fn other(&self, listed: &Listed) -> Option<Other> {
         let Listed { peer, status, account } = listed;
-        let is_mine = self.account.as_ref().is_some_and(|own| own.as_str() == self.name);
+        let is_mine = self.account.is_some() && self.account == self.meant;
         let is_one = match is_mine {
             true => *account == self.account && status.name.as_deref() == Some(&self.name),
             false => true,

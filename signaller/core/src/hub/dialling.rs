@@ -178,7 +178,10 @@ impl Hub {
         let peers = self.peers.of(account).into_iter().filter_map(|conn| self.peers.peer(conn));
         let producers =
             peers.filter(|peer| peer.status.is(Role::Producer) && !peer.identity.verbatim);
-        producers.map(|peer| peer.id.clone()).collect()
+        let mut producers: Vec<_> = producers.collect();
+        // Of several, one that is called so itself is meant before the others.
+        producers.sort_by_key(|peer| peer.status.name.as_deref() != Some(account.as_str()));
+        producers.into_iter().map(|peer| peer.id.clone()).collect()
     }
 
     /// The producers that call themselves so, of those that the asker may see.
