@@ -2,14 +2,18 @@
 // of the protocols that old clients speak, and each of them with a device of ours.
 
 import { expect, test } from "vitest";
-import { frames, House, offered, openPage, type Program } from "./harness.ts";
+import { frames, House, offered, openPage, PERMIT, type Program } from "./harness.ts";
 import { type Dialect, picture } from "./old-page.ts";
 
 const OPEN = ["--relay-login", "local", "--simple-login", "local"];
 
-/** A page of ours that does nothing: what counts is what it is told to run. */
+/**
+ * A page of ours that does nothing: what counts is what it is told to run. It may use the camera, so
+ * that its candidates have addresses: with mDNS names alone, a webrtcbin on a busy machine now and then
+ * answers the checks of the page and makes none itself, and neither end here asks again.
+ */
 async function blank(house: House) {
-  const { page } = await openPage(await house.browser(), `${house.url}ca`);
+  const { page } = await openPage(await house.browser(PERMIT), `${house.url}ca`);
   return page;
 }
 
