@@ -187,3 +187,21 @@ impl Drop for Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_session_failed_outlasts_its_element() {
+        let sessions = Sessions::default();
+        for id in ["failed", "fine"] {
+            sessions.begin(id, None, false);
+        }
+        assert!(sessions.fail("failed", SessionFailure::Ice));
+        assert!(!sessions.leave("failed"));
+        assert_eq!(sessions.end("failed"), Some(SessionFailure::Ice));
+        assert!(sessions.leave("fine"));
+        assert!(!sessions.fail("fine", SessionFailure::Ice), "it is gone");
+    }
+}
