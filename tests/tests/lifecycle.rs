@@ -119,7 +119,11 @@ fn a_sound_server_that_hangs_holds_nobody_up() {
         let seen = dir.path().join(audio);
         let mut viewer = watch(&signaller, id, &seen);
         await_that("a picture", || brightness(&seen).len() > 30);
-        door.expect(&format!("the microphone {audio} does not work (it does not open)"));
+        let complaint = format!("the microphone {audio} does not work (it does not open)");
+        // On a busy machine it says so before it is on air.
+        if !door.output().contains(&complaint) {
+            door.expect(&complaint);
+        }
         assert!(viewer.terminate().success());
         let asked = Instant::now();
         assert!(door.terminate().success());
