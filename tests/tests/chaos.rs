@@ -25,6 +25,8 @@ const SIGINT: i32 = 2;
 /// From the last fault until all is as if there had been none: the longest wait between two attempts
 /// to connect, and the time that a call waits for who is away, each with as much again.
 const HEALED: Duration = Duration::from_secs(90);
+/// How much larger a device may be after all of it, KiB: three times as much as was seen.
+const GROWN: usize = 10 * 1024;
 /// A signaller of this size holds three devices and nothing else, KiB. A call that stays does not show
 /// in it, but what is kept for each that was lost would.
 const SMALL: usize = 64 * 1024;
@@ -115,6 +117,8 @@ struct Town {
     signaller_host: Host,
     devices: Vec<Device>,
     callers: Vec<Caller>,
+    /// What a device has of the system after its first call; they are all the same.
+    first: Usage,
 }
 
 struct Device {
@@ -123,7 +127,6 @@ struct Device {
     program: Program,
     /// Of its camera.
     peer_id: String,
-    first: Usage,
 }
 
 struct Caller {
@@ -142,12 +145,19 @@ impl Town {
         let devices = DEVICES.map(|account| {
             let host = network.host(account);
             let (program, peer_id) = plug_in(&signaller, &host, account);
-            let first = Usage::of(&program);
-            Device { account, host, program, peer_id, first }
+            Device { account, host, program, peer_id }
         });
         let callers =
             CALLERS.map(|account| Caller { account, host: network.host(account), program: None });
-        Self { signaller, signaller_host, devices: devices.into(), callers: callers.into() }
+        let first = Usage::of(&devices[0].program);
+        let (devices, callers) = (devices.into(), callers.into());
+        let mut town = Self { signaller, signaller_host, devices, callers, first };
+        // What is made once is made by the first call.
+        town.visit(0);
+        let program = &mut town.devices[0].program;
+        program.expect("camera and microphone are closed");
+        town.first = Usage::settled(program);
+        town
     }
 
     /// Most of those who do not talk ring somebody.
@@ -166,11 +176,13 @@ impl Town {
         match fault {
             Fault::SignallerKilled(time) => {
                 self.signaller.kill();
+                sound("signaller", self.signaller.program());
                 sleep(*time);
                 self.signaller.restart();
             }
             Fault::SignallerStopped(time) => {
                 assert!(self.signaller.program().terminate().success());
+                sound("signaller", self.signaller.program());
                 sleep(*time);
                 self.signaller.restart();
             }
@@ -193,17 +205,20 @@ impl Town {
                 device.program.signal("CONT");
             }
             Fault::DeviceKilled(index, time) => {
-                self.devices[*index].program.kill();
+                let Device { account, program, .. } = &mut self.devices[*index];
+                program.kill();
+                sound(account, program);
                 sleep(*time);
                 // It may be that it has no line, and it needs none to start.
                 self.heal();
-                let Device { account, host, program, first, .. } = &mut self.devices[*index];
+                let Device { account, host, program, .. } = &mut self.devices[*index];
                 (*program, _) = plug_in(&self.signaller, host, account);
-                *first = Usage::of(program);
             }
             Fault::CallerKilled(index) => {
-                if let Some(mut program) = self.callers[*index].program.take() {
+                let Caller { account, program, .. } = &mut self.callers[*index];
+                if let Some(mut program) = program.take() {
                     program.kill();
+                    sound(account, &mut program);
                 }
             }
             Fault::CallerHangsUp(index) => self.callers[*index].hang_up(),
@@ -252,7 +267,6 @@ impl Town {
 
     fn hang_up(&mut self) {
         self.look();
-        self.callers.iter().filter_map(|caller| caller.program.as_ref()).for_each(interrupt);
         self.callers.iter_mut().for_each(Caller::hang_up);
     }
 
@@ -302,30 +316,42 @@ impl Town {
         let size = Usage::of(self.signaller.program());
         println!("signaller: {size:?}");
         assert!(size.kib < SMALL, "{size:?}");
-        for Device { account, program, first, .. } in &mut self.devices {
-            let now = Usage::of(program);
+        sound("signaller", self.signaller.program());
+        let first = self.first;
+        let is_flat = |now: &Usage| {
+            now.threads <= first.threads + 2
+                && now.files <= first.files + 2
+                && now.kib <= first.kib + GROWN
+        };
+        for Device { account, program, .. } in &mut self.devices {
+            let now = Usage::once(program, is_flat);
             println!("{account}: {first:?} became {now:?}");
-            let said = program.output();
+            assert!(is_flat(&now), "{account}: {first:?} became {now:?}");
+            let said = sound(account, program);
             let [begun, ended] = ["in call with", "call ended"].map(|it| said.matches(it).count());
             assert!(begun <= ended, "{account} still thinks that it is in a call");
         }
+        (0..self.devices.len()).for_each(|index| self.visit(index));
+    }
+
+    /// Somebody rings, sees something and hangs up.
+    fn visit(&mut self, index: usize) {
+        let Device { account, program, .. } = &mut self.devices[index];
         let dir = tempfile::TempDir::new().unwrap();
-        for Device { account, program, .. } in &mut self.devices {
-            let path = dir.path().join(format!("{account}.avi"));
-            let screen = format!("file:{}", path.display());
-            let args = ["--call", account, "--audio", "test", "--audio-out", "none"];
-            let args = [&args[..], &["--video-out", &screen]].concat();
-            let mut ann = call(&self.signaller, &self.callers[0].host, "ann", &args);
-            ann.expect("in call with");
-            let deadline = Instant::now() + PATIENCE;
-            while path.metadata().map_or(0, |it| it.len()) < 100_000 {
-                assert!(Instant::now() < deadline, "{account} shows nothing");
-                sleep(Duration::from_millis(100));
-            }
-            interrupt(&ann);
-            assert!(ann.wait().success());
-            program.expect("call ended: hangup");
+        let path = dir.path().join("seen.avi");
+        let screen = format!("file:{}", path.display());
+        let args = ["--call", account, "--audio", "test", "--audio-out", "none"];
+        let args = [&args[..], &["--video-out", &screen]].concat();
+        let mut ann = call(&self.signaller, &self.callers[0].host, "ann", &args);
+        ann.expect("in call with");
+        let deadline = Instant::now() + PATIENCE;
+        while path.metadata().map_or(0, |it| it.len()) < 100_000 {
+            assert!(Instant::now() < deadline, "{account} shows nothing");
+            sleep(Duration::from_millis(100));
         }
+        interrupt(&ann);
+        assert!(ann.wait().success());
+        program.expect("call ended: hangup");
     }
 
     fn ask_json(&self, path: &str) -> Result<Value, String> {
@@ -388,12 +414,21 @@ fn interrupt(program: &Program) {
     program.signal("INT");
 }
 
+/// What a program has said: nothing that only a bug says.
+fn sound(name: &str, program: &mut Program) -> String {
+    let said = program.output();
+    let is_bad = |words| said.contains(words);
+    assert!(!["panicked at", "Trying to dispose"].into_iter().any(is_bad), "{name}: {said}");
+    said
+}
+
 /// A program that ends by itself says why, and does not crash. One that has only just begun to start
 /// knows no signals yet.
 fn expect_end(account: &str, mut program: Program) {
     let status = program.wait();
     let is_fine = matches!(status.code(), Some(0 | 1)) || status.signal() == Some(SIGINT);
     assert!(is_fine, "{account}: {status}\n{}", program.output());
+    sound(account, &mut program);
 }
 
 fn moment(rng: &mut StdRng, milliseconds: std::ops::Range<u64>) -> Duration {
