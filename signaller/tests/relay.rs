@@ -290,8 +290,9 @@ async fn a_token_is_never_a_name() {
 async fn an_accounts_name_leads_to_nobody_else() {
     let server = open().await;
     let token = server.device("ann");
-    server.run("rights set ann see everyone");
+    // The hub hears of one after the other: who may see it may watch it then.
     server.run("rights set ann watch everyone");
+    server.run("rights set ann see everyone");
     let mut phone = server.client().await;
     phone.listens().await;
     // Guests that call themselves so: by the peer id, and by what they say about themselves.
