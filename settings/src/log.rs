@@ -3,7 +3,8 @@
 use std::io::{IsTerminal, stderr};
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, registry, reload};
@@ -44,7 +45,7 @@ impl LogArgs {
             LogFormat::Text => lines.with_target(false).with_ansi(stderr().is_terminal()).boxed(),
             LogFormat::Json => lines.json().boxed(),
         };
-        let _ = registry().with(filter).with(lines).try_init();
+        let _ = registry().with(filter).with(filter_fn(holds_no_secret)).with(lines).try_init();
         Log(handle)
     }
 
@@ -58,6 +59,11 @@ impl Log {
     pub fn follow(&self, args: &LogArgs) {
         let _ = self.0.reload(args.filter()); // without a log there is nothing to change
     }
+}
+
+/// What libraries say at their most talkative has all that they carry in it.
+fn holds_no_secret(line: &Metadata<'_>) -> bool {
+    *line.level() <= Level::DEBUG || line.target().starts_with("intercom_")
 }
 
 /// A word alone is a level here. In a filter of tracing it could also be a module, which is what a

@@ -59,7 +59,7 @@ impl House {
         let mut child = Command::new(PROGRAM)
             .args(["serve", "--listen", "127.0.0.1:0", "--plain", "127.0.0.1:0"])
             .args(["--simple-login", "token", "--relay-login", "token"])
-            .args(["--roomrtc", "127.0.0.1:0", "--registration", "open", "--log", "debug"])
+            .args(["--roomrtc", "127.0.0.1:0", "--registration", "open", "--log", "trace"])
             .env("INTERCOM_CONFIG", "/dev/null")
             .arg("--data-dir")
             .arg(data.path())
