@@ -106,7 +106,12 @@ pub(crate) fn of_request(headers: &HeaderMap) -> Option<Carrier> {
 
 /// Or the beginning of a path to one.
 fn may_be_a_token(name: &str) -> bool {
-    name == TOKEN_FOLLOWS || name.contains('/') || name.starts_with(TOKEN_PREFIX)
+    name == TOKEN_FOLLOWS || name.contains('/') || has_form_of_token(name)
+}
+
+/// What others get to read is never to be such a thing.
+pub(crate) fn has_form_of_token(text: &str) -> bool {
+    text.starts_with(TOKEN_PREFIX)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Presented> {

@@ -616,6 +616,10 @@ fn log(conn: ConnId, notice: &Notice) {
         Notice::CallEnded { call, reason } => info!(conn = conn.0, %call, ?reason, "call ended"),
         // Its words quote what could not be read, and that may be a description.
         Notice::Refused(Refusal::Unreadable(_)) => debug!(conn = conn.0, "unreadable message"),
+        // What a client took for a peer id may be anything.
+        Notice::Refused(
+            Refusal::NoSuchPeer(_) | Refusal::NotInRoom(_) | Refusal::NotYourProducer(_),
+        ) => debug!(conn = conn.0, "refused: there is no such peer"),
         Notice::Refused(refusal) => debug!(conn = conn.0, %refusal, "refused"),
         _ => {}
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{World, named};
 use signaller_core::{
     Access, Circle, CloseReason, Identity, Kind, Meaning, Notice, Payload, PeerId, Refusal,
-    Request, Role, Status,
+    Request, Right, Role, Status,
 };
 
 /// A guest of an old protocol, registered as those are.
@@ -285,4 +285,20 @@ fn a_right_that_is_lacking_is_lacking_at_the_dial() {
     dial(&mut world, "a", "door");
     assert!(matches!(&*world.next("a"), Notice::Refused(Refusal::Forbidden { .. })));
     assert_eq!(world.closed("a"), None);
+}
+
+#[test]
+fn what_goes_both_ways_as_it_is_needs_the_right_to_talk_too() {
+    for (talk, comes) in [(Circle::Nobody, false), (Circle::Everyone, true)] {
+        let mut world = World::new().account("door", Kind::Device).account("ann", Kind::User);
+        world.allow("door", |door| {
+            (door.rights.watch, door.rights.talk) = (Circle::Everyone, talk.clone());
+        });
+        join(&mut world, "d", Identity::account(named("door")));
+        join(&mut world, "a", Identity::account(named("ann")));
+        dial(&mut world, "a", "d");
+        let refused = Refusal::Forbidden { of: named("door"), right: Right::Talk };
+        assert_eq!(world.hub.session_count(), usize::from(comes));
+        assert_eq!(*world.next("a") == Notice::Refused(refused), !comes);
+    }
 }

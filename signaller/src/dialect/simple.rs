@@ -16,6 +16,7 @@ use signaller_core::{
 };
 
 use super::{Over, free_form, named};
+use crate::credentials::has_form_of_token;
 
 /// The longest name of a client, in bytes.
 const MAX_UID_LEN: usize = 64;
@@ -61,7 +62,7 @@ pub(crate) fn hello(text: &str) -> Result<&str, Over> {
     // Ids of that form are the server's to give: nobody is to take a device's place.
     let is_ours = SessionId::parse(uid).is_some();
     let fits = (1..=MAX_UID_LEN).contains(&uid.len()) && !uid.contains(char::is_control);
-    if fits && !is_ours { Ok(uid) } else { Err(BAD_UID) }
+    if fits && !is_ours && !has_form_of_token(uid) { Ok(uid) } else { Err(BAD_UID) }
 }
 
 impl Simple {

@@ -163,15 +163,20 @@ impl Hub {
 
     /// Whose right is lacking for a session, and which; none if it belongs to a call.
     fn permit(&self, session: &Session) -> Result<(), (AccountName, Right)> {
-        let right = if session.asker == session.consumer { Right::Watch } else { Right::Talk };
+        let rights = match session.asker == session.consumer {
+            // What goes through as it is goes both ways.
+            true if self.is_verbatim(session) => &[Right::Watch, Right::Talk][..],
+            true => &[Right::Watch],
+            false => &[Right::Talk],
+        };
         let asker = self.peers.peer(session.asker).and_then(Peer::account);
         let asked = session.other(session.asker).and_then(|conn| self.peers.peer(conn));
         let Some(asked) = asked.and_then(Peer::account) else { return Ok(()) };
         let allows = |right| self.accounts.allow(right, asked, asker);
-        if session.call.is_some() || allows(right) && allows(Right::See) {
-            Ok(())
-        } else {
-            Err((asked.clone(), right))
+        let lacking = rights.iter().find(|right| !(allows(**right) && allows(Right::See)));
+        match lacking.filter(|_| session.call.is_none()) {
+            Some(right) => Err((asked.clone(), *right)),
+            None => Ok(()),
         }
     }
 
