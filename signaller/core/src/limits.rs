@@ -22,9 +22,10 @@ pub struct Limits {
     pub grace: Duration,
     /// Lost connections of one account that are waited for: they have no socket that would count.
     pub away_per_account: usize,
-    /// How long a newcomer waits for its account to be told of, or for the holder of its peer id to
-    /// show that it lives.
+    /// How long a newcomer waits for its account to be told of.
     pub newcomer: Duration,
+    /// How long it waits for the holder of its peer id to show that it lives.
+    pub probe: Duration,
     /// Rooms that one peer is in.
     pub rooms_per_peer: usize,
     /// Peers in one room; each hears of all others.
@@ -77,7 +78,8 @@ impl Default for Limits {
             ring: Duration::from_secs(30),
             grace: Duration::from_secs(30),
             away_per_account: 256,
-            newcomer: Duration::from_secs(2),
+            newcomer: Duration::from_secs(10),
+            probe: Duration::from_secs(2),
             rooms_per_peer: 8,
             peers_per_room: 64,
             status_changes: Rate { burst: 60, every: Duration::from_millis(250) },

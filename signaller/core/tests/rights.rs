@@ -198,7 +198,7 @@ fn an_account_removed_on_the_way_in_does_not_get_in() {
     let mut world = World::new().account("door", Kind::Device);
     world.input(Input::AccountRemoved(named("door")));
     world.connect("late", Identity::account(named("door")));
-    world.advance(Duration::from_secs(2));
+    world.advance(Limits::default().newcomer);
     assert_eq!(world.closed("late"), Some(CloseReason::Revoked));
 }
 

@@ -321,8 +321,12 @@ impl Hub {
     }
 
     fn wait(&mut self, now: Instant, conn: ConnId, identity: Identity, awaits: Awaits) {
+        let time = match awaits {
+            Awaits::Account => self.limits.newcomer,
+            Awaits::Leave(_) => self.limits.probe,
+        };
         self.newcomers.insert(conn, Newcomer { identity, awaits, waiting: Vec::new() });
-        self.timers.set(Due::Newcomer(conn), now + self.limits.newcomer);
+        self.timers.set(Due::Newcomer(conn), now + time);
     }
 
     fn newcomers_for(&self, holder: ConnId) -> Vec<ConnId> {
