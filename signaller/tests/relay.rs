@@ -334,6 +334,30 @@ async fn an_accounts_name_leads_to_nobody_else() {
     assert_eq!(page.next().await, description("offer"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_the_name_comes_before_what_else_its_account_has() {
+    let server = open().await;
+    let token = server.device("ann");
+    server.run("rights set ann watch everyone");
+    server.run("rights set ann see everyone");
+    let mut phone = server.client().await;
+    phone.listens().await;
+    let mut programs = Vec::new();
+    for name in ["back", "ann"] {
+        let path = format!("/relay/{name}?token={token}");
+        programs.push(Client::upgrade(tcp(server.main()).await, &path, &[]).await.unwrap());
+        if name == "back" {
+            programs[0].send(&description("offer")).await;
+        }
+        while on_air(&mut phone).await["meta"]["name"] != name {}
+    }
+    // The one of the name has said nothing yet.
+    let mut page = join(&server, "ann").await;
+    page.send(&client()).await;
+    assert_eq!(page.next().await["type"], "ack");
+    assert_eq!(programs[1].next().await, client());
+}
+
 async fn join_simple(server: &Stranger, uid: &str) -> Client {
     let mut client = Client::upgrade(tcp(server.main()).await, "/simple", &[]).await.unwrap();
     client.send_raw(Message::text(format!("HELLO {uid}"))).await;

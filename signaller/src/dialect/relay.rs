@@ -105,6 +105,10 @@ enum OnAir {
 #[derive(Debug)]
 struct Other {
     peer: PeerId,
+    /// It has this name, and not only the account's.
+    is_namesake: bool,
+    /// It could be the program instead of this one.
+    is_rival: bool,
     /// It has not said that it is the program, and may be a page.
     is_silent: bool,
 }
@@ -227,14 +231,15 @@ impl State {
             }
             Notice::StatusChanged { peer, status, account } => {
                 let (status, account) = (status.clone(), account.clone());
-                let listed = Listed { peer: peer.clone(), status, account };
+                let other = who.other(&Listed { peer: peer.clone(), status, account });
+                let is_meant = other.is_some();
                 self.past.retain(|past| past != peer);
                 if let Some(others) = &mut self.others {
                     others.retain(|other| other.peer != *peer);
-                    others.extend(who.other(&listed));
+                    others.extend(other);
                 }
                 self.settle(who);
-                if who.is_meant(&listed) {
+                if is_meant {
                     self.look(who);
                 }
             }
@@ -299,8 +304,9 @@ impl State {
     /// Whether this one is the program, now that it is known who else could be.
     fn settle(&mut self, who: &Who) {
         let Some(others) = &self.others else { return };
-        let is_alone = others.is_empty();
-        let is_taken = others.iter().any(|other| !other.is_silent);
+        let mut rivals = others.iter().filter(|other| other.is_rival).peekable();
+        let is_alone = rivals.peek().is_none();
+        let is_taken = rivals.any(|other| !other.is_silent);
         match (self.part, self.on_air) {
             // Of two that come at once the hub hears one first, and both learn which.
             (Part::Program, OnAir::No | OnAir::Asked) if is_taken => {
@@ -331,14 +337,15 @@ impl State {
         }
     }
 
-    /// The likeliest comes first; one that says nothing may be a page.
+    /// The likeliest comes first; of those with the name, one that says nothing may be a page.
     fn choose(&mut self, likely: &[PeerId]) {
         self.looks = false;
-        let is_silent = |peer: &PeerId| {
-            self.others.iter().flatten().any(|other| other.peer == *peer && other.is_silent)
+        let speaks = |peer: &PeerId| {
+            let mut others = self.others.iter().flatten();
+            others.any(|other| other.peer == *peer && other.is_namesake && !other.is_silent)
         };
         let fits = || likely.iter().filter(|peer| !self.past.contains(peer));
-        let chosen = fits().find(|peer| !is_silent(peer)).or_else(|| fits().next()).cloned();
+        let chosen = fits().find(|peer| speaks(peer)).or_else(|| fits().next()).cloned();
         match chosen.filter(|_| self.waits) {
             Some(peer) => {
                 self.waits = false;
@@ -405,13 +412,16 @@ impl State {
         let raw = Sdp::new(kind, Cow::Borrowed(text)).raw.get().into();
         match (kind, session) {
             (SdpKind::Offer, Some(id)) => self.send_description(id, Payload::Offer(raw)),
-            (SdpKind::Answer, Some(id)) => self.send_description(id, Payload::Answer(raw)),
+            (SdpKind::Answer, Some(id)) if self.has_heard() => {
+                self.send_description(id, Payload::Answer(raw));
+            }
             // Another one before anybody came: the first is of no use any more, and its candidates.
             (SdpKind::Offer, None) => {
                 self.forget();
                 self.offer = Some(raw);
             }
-            (SdpKind::Answer, None) => self.refuse(NOBODY),
+            // Perhaps to one that is gone already.
+            (SdpKind::Answer, _) => self.refuse(NOBODY),
         }
     }
 
@@ -428,6 +438,8 @@ impl State {
 
     fn reachable_at(&mut self, candidate: Text) {
         match &self.session {
+            // A page has no candidates before an offer: they are of what it had before.
+            Some(Session { heard: false, .. }) if self.part == Part::Page => {}
             Some(Session { id, described: true, .. }) => {
                 let payload = Payload::Candidate(candidate);
                 self.asks.push_back(Request::Relay { session: *id, payload });
@@ -435,6 +447,11 @@ impl State {
             _ if self.candidates.keep(candidate) => {}
             _ => self.refuse(TOO_EARLY),
         }
+    }
+
+    /// Whether the other end has described itself.
+    fn has_heard(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.heard)
     }
 
     fn hear_other(&mut self, session: SessionId, payload: &Payload) {
@@ -536,25 +553,19 @@ impl Who {
         serde_json::json!({ "name": self.name, "silent": true }).to_string().into()
     }
 
-    /// Whether a page of this name could get the picture of that one: the hub says which of them.
-    fn is_meant(&self, Listed { peer, status, account }: &Listed) -> bool {
-        let names = [Some(peer.as_str()), status.name.as_deref()];
-        let is_named = names.contains(&Some(self.name.as_str()));
+    /// What one in the list is to one of this name: nothing, if no page of the name could get its picture.
+    fn other(&self, Listed { peer, status, account }: &Listed) -> Option<Other> {
+        let has_name = status.name.as_deref() == Some(&self.name);
+        let is_namesake = has_name || peer.as_str() == self.name;
         let is_its_own = account.is_some() && *account == self.meant;
-        status.is(Role::Producer) && (is_named || is_its_own)
-    }
-
-    /// Whether that one could be the program instead. Nobody can in the name of an account but itself, and it
-    /// may have more than this name.
-    fn other(&self, listed: &Listed) -> Option<Other> {
-        let Listed { peer, status, account } = listed;
-        let is_mine = self.account.is_some() && self.account == self.meant;
-        let is_one = match is_mine {
-            true => *account == self.account && status.name.as_deref() == Some(&self.name),
-            false => true,
-        };
-        let is_silent = status.meta.as_ref() == Some(&self.silent_meta());
-        (is_one && self.is_meant(listed)).then(|| Other { peer: peer.clone(), is_silent })
+        let is_one = status.is(Role::Producer) && (is_namesake || is_its_own);
+        is_one.then(|| Other {
+            peer: peer.clone(),
+            is_namesake,
+            // Nobody is in another account's way, and an account may have more than this name.
+            is_rival: *account == self.account && has_name,
+            is_silent: status.meta.as_ref() == Some(&self.silent_meta()),
+        })
     }
 }
 
