@@ -83,51 +83,47 @@ impl Demand {
     fn ready(&self) {
         let mut state = self.lock();
         if !std::mem::replace(&mut state.is_ready, true) {
-            self.close_after(LINGER, &mut state);
+            self.rest_after(LINGER, &mut state);
             self.tell(&mut state, None);
         }
     }
 
     fn expect(&self) {
         let mut state = self.lock();
-        state.is_expected = state.viewers.is_empty();
-        self.close_after(ARRIVAL, &mut state);
+        state.is_expected = true;
+        self.rest_after(ARRIVAL, &mut state);
         self.tell(&mut state, Some(true));
     }
 
     fn come(&self, viewer: &str) {
         let mut state = self.lock();
         if state.viewers.insert(viewer.to_owned()) {
-            self.changed(&mut state, Some(true));
+            state.is_expected = false;
+            self.tell(&mut state, Some(true));
         }
     }
 
     fn go(&self, viewer: &str) {
         let mut state = self.lock();
         if state.viewers.remove(viewer) {
-            self.changed(&mut state, None);
+            // Who comes next may have asked before this one went, and its time runs.
+            if !state.is_expected {
+                self.rest_after(LINGER, &mut state);
+            }
+            self.tell(&mut state, None);
         }
     }
 
-    fn changed(&self, state: &mut State, open: Option<bool>) {
-        state.is_expected = false;
-        self.close_after(LINGER, state);
-        self.tell(state, open);
-    }
-
-    /// Has devices closed when nothing has happened until then and nobody is there.
-    fn close_after(&self, time: Duration, state: &mut State) {
+    /// Expects nobody any more when nothing has happened until then, and has devices closed if nobody is there.
+    fn rest_after(&self, time: Duration, state: &mut State) {
         state.turn += 1;
-        if !state.viewers.is_empty() {
-            return;
-        }
         let (demand, turn) = (Arc::downgrade(&self.0), state.turn);
         glib::timeout_add_once(time, move || {
             let Some(demand) = demand.upgrade().map(Self) else { return };
             let mut state = demand.lock();
             if state.turn == turn && state.is_ready {
                 state.is_expected = false;
-                let stays = demand.0.keeps_open;
+                let stays = demand.0.keeps_open || !state.viewers.is_empty();
                 demand.tell(&mut state, Some(stays));
             }
         });
@@ -189,6 +185,19 @@ mod tests {
         assert!(said.try_recv().is_err());
         demand.go("c");
         assert_eq!(said.try_recv(), Ok(now(false, true)));
+    }
+
+    #[test]
+    fn who_has_asked_is_expected_though_another_one_goes() {
+        let (demand, said) = demand(false);
+        demand.ready();
+        demand.come("a");
+        demand.expect();
+        demand.go("a");
+        assert_eq!(said.try_iter().last(), Some(now(true, true)));
+        demand.come("b");
+        demand.go("b");
+        assert_eq!(said.try_iter().last(), Some(now(false, true)));
     }
 
     #[test]

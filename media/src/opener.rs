@@ -75,7 +75,11 @@ impl Job {
                 Done::Started(bin, plays)
             }
             Self::Close(bin) => return close(&bin),
-            Self::List => return tracing::info!("{}", devices::found(devices::Kind::Microphone)),
+            // Nothing waits for that one, and it may take long, too.
+            Self::List => {
+                let say = || tracing::info!("{}", devices::found(devices::Kind::Microphone));
+                return drop(thread::spawn(say));
+            }
         };
         // Nobody listens any more at the end.
         let _ = tell.send(done);

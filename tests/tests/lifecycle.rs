@@ -131,7 +131,7 @@ fn a_sound_server_that_hangs_holds_nobody_up() {
         let asked = Instant::now();
         assert!(door.terminate().success());
         let took = asked.elapsed();
-        assert!(took < Duration::from_secs(9), "{took:?}");
+        assert!(took < Duration::from_secs(20), "{took:?}");
     }
 }
 
