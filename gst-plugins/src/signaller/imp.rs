@@ -694,8 +694,9 @@ enum Next {
 
 async fn next(events: &mut Events, closing: &mut Closing) -> Option<Next> {
     tokio::select! {
-        event = events.next() => event.map(Next::Event),
+        Some(event) = events.next() => Some(Next::Event(event)),
         Some(Ok(session_id)) = closing.join_next() => Some(Next::Closes(session_id)),
+        else => None,
     }
 }
 
