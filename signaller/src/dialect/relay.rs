@@ -437,9 +437,10 @@ impl State {
     }
 
     fn reachable_at(&mut self, candidate: Text) {
+        if self.part == Part::Page && !self.has_heard() {
+            return; // without an offer they are of what it had before
+        }
         match &self.session {
-            // A page has no candidates before an offer: they are of what it had before.
-            Some(Session { heard: false, .. }) if self.part == Part::Page => {}
             Some(Session { id, described: true, .. }) => {
                 let payload = Payload::Candidate(candidate);
                 self.asks.push_back(Request::Relay { session: *id, payload });
