@@ -221,13 +221,18 @@ fn a_killed_signaller_ends_no_call() {
     front.expect_media(BACK);
     back.expect_media(FRONT);
 
+    let registrations = |program: &mut Program| program.output().matches(" registered ").count();
+    let before = registrations(&mut front.program);
     signaller.kill();
     front.expect_media(BACK);
     back.expect_media(FRONT);
     signaller.restart();
-    // Registered again, both.
+    // Registered again, both, and every connection of the one that is to hang up.
     front.program.expect("on air: ");
     back.program.expect("on air: ");
+    while registrations(&mut front.program) < 2 * before {
+        front.program.expect(" registered ");
+    }
     front.expect_media(BACK);
     back.expect_media(FRONT);
     ann.await_status("back", Status::Busy);
@@ -344,9 +349,12 @@ fn what_rings_when_the_signaller_is_killed_ends() {
 fn a_third_account_neither_sees_nor_ends_nor_overhears() {
     let names = [("door", "device"), ("ann", "user"), ("eve", "user")];
     let signaller = house(&names);
-    for right in ["see", "watch"] {
+    let mut eve = Handset::of(&signaller, "eve");
+    eve.await_account(|account| account.name == "door");
+    for right in ["watch", "see"] {
         signaller.manage(&["rights", "set", "door", right, "ann"]);
     }
+    eve.await_event(|event| matches!(event, Event::AccountGone { .. }).then_some(()));
     let mut door = End::device(&signaller, "door", FRONT, &["--answer", "auto"]);
     let on_air = door.program.output();
     let peer_id = on_air.rsplit_once("(peer id ").unwrap().1.split(')').next().unwrap().to_owned();
@@ -356,7 +364,6 @@ fn a_third_account_neither_sees_nor_ends_nor_overhears() {
         CallEvent::Accepted { call, .. } => Some(call),
         _ => None,
     });
-    let mut eve = Handset::of(&signaller, "eve");
     eve.client.list_accounts();
     let seen = eve.await_event(|event| match event {
         Event::Accounts(accounts) => Some(accounts),
