@@ -473,8 +473,9 @@ where
             return End::Over(over);
         }
         let frame = tokio::select! {
+            biased;
             frame = stream.next() => frame,
-            () = ticks.printed.notified() => continue,
+            () = ticks.printed.notified(), if dialect.asks() => continue,
         };
         let text = match text(frame) {
             Ok(text) => text,
