@@ -4,10 +4,8 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
-use common::{Client, SDP, Stranger, tcp};
+use common::{Client, SDP, Stranger, recorded, tcp};
 use intercom_signaller::{MAX_MESSAGE_LEN, OldDoor, OldLogin};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -21,6 +19,18 @@ async fn open() -> Stranger {
         (config.relay, config.simple) = (door.clone(), door);
     })
     .await
+}
+
+/// With the token of a device that everybody may see and watch, and who hears of its producers.
+async fn open_with_ann() -> (Stranger, String, Client) {
+    let server = open().await;
+    let token = server.device("ann");
+    // The hub hears of one after the other: who may see it may watch it then.
+    server.run("rights set ann watch everyone");
+    server.run("rights set ann see everyone");
+    let mut phone = server.client().await;
+    phone.listens().await;
+    (server, token, phone)
 }
 
 async fn join(server: &Stranger, name: &str) -> Client {
@@ -63,12 +73,8 @@ async fn on_air(listener: &mut Client) -> Value {
 #[tokio::test]
 async fn the_server_answers_as_recorded() {
     let server = open().await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/relay");
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        let vector: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for vector in recorded::<Value>("relay") {
         let name = vector["name"].as_str().unwrap();
-        assert_eq!(path.file_stem().unwrap(), name);
         let mut clients = BTreeMap::new();
         for step in vector["steps"].as_array().unwrap() {
             play(&server, name, step, &mut clients).await;
@@ -288,13 +294,7 @@ async fn a_token_is_never_a_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accounts_name_leads_to_nobody_else() {
-    let server = open().await;
-    let token = server.device("ann");
-    // The hub hears of one after the other: who may see it may watch it then.
-    server.run("rights set ann watch everyone");
-    server.run("rights set ann see everyone");
-    let mut phone = server.client().await;
-    phone.listens().await;
+    let (server, token, mut phone) = open_with_ann().await;
     // Guests that call themselves so: by the peer id, and by what they say about themselves.
     let mut uid = join_simple(&server, "ann").await;
     let mut impostor = server.producer("ann").await;
@@ -336,12 +336,7 @@ async fn an_accounts_name_leads_to_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_the_name_comes_before_what_else_its_account_has() {
-    let server = open().await;
-    let token = server.device("ann");
-    server.run("rights set ann watch everyone");
-    server.run("rights set ann see everyone");
-    let mut phone = server.client().await;
-    phone.listens().await;
+    let (server, token, mut phone) = open_with_ann().await;
     let mut programs = Vec::new();
     for name in ["back", "ann"] {
         let path = format!("/relay/{name}?token={token}");

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Client, Stranger, tcp};
+use common::{Client, Stranger, copy_of, recorded, tcp};
 use intercom_protocol::roomrtc::{ClientMessage, ServerMessage};
 use intercom_signaller::{Config, Level, Registration, Server};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -213,25 +213,11 @@ enum Step {
     Leave { from: String, leave: bool },
 }
 
-fn vectors() -> Vec<Vector> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/roomrtc");
-    let mut vectors = Vec::new();
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        let vector: Vector = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(path.file_stem().unwrap(), vector.name.as_str());
-        vectors.push(vector);
-    }
-    vectors
-}
-
 #[tokio::test]
 async fn the_server_answers_as_recorded() {
     let home = home_of(&["ann", "bob", "eve"]);
-    for Vector { name: vector, steps } in vectors() {
-        let data = TempDir::new().unwrap();
-        fs::copy(home.path().join("intercom.db"), data.path().join("intercom.db")).unwrap();
-        let server = house_in(data, |_| {}).await;
+    for Vector { name: vector, steps } in recorded("roomrtc") {
+        let server = house_in(copy_of(&home), |_| {}).await;
         let mut programs = BTreeMap::new();
         for step in steps {
             match step {
@@ -263,7 +249,7 @@ async fn the_server_answers_as_recorded() {
 fn every_message_is_recorded_as_it_is_printed() {
     let (mut sent, mut heard) = (BTreeSet::new(), BTreeSet::new());
     let type_of = |line: &str| line.split('|').next().unwrap().to_owned();
-    for step in vectors().into_iter().flat_map(|vector| vector.steps) {
+    for step in recorded("roomrtc").into_iter().flat_map(|vector: Vector| vector.steps) {
         match step {
             Step::Send { send, .. } => {
                 let Ok(message) = ClientMessage::parse(&send) else { continue };

@@ -4,12 +4,10 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::path::Path;
 
-use common::{Client, SDP, Stranger, http, tcp};
+use common::{Client, SDP, Stranger, http, recorded, tcp};
 use futures_util::future::select_all;
 use intercom_signaller::{Level, MAX_MESSAGE_LEN, OldDoor, OldLogin, Server, StartError};
 use serde_json::{Value, json};
@@ -90,12 +88,8 @@ fn candidate(session: &str) -> Value {
 
 #[tokio::test]
 async fn the_server_answers_as_recorded() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/simple");
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        let vector: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for vector in recorded::<Value>("simple") {
         let name = vector["name"].as_str().unwrap();
-        assert_eq!(path.file_stem().unwrap(), name);
         let server = open().await;
         let mut peers = BTreeMap::new();
         for step in vector["steps"].as_array().unwrap() {

@@ -4,12 +4,11 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Client, Stranger, tcp};
+use common::{Client, Stranger, copy_of, recorded, tcp};
 use gst_plugin_webrtc_signalling_protocol::{IncomingMessage, OutgoingMessage};
 use intercom_protocol::gst::{ClientMessage, ServerMessage};
 use intercom_protocol::intercom::SUBPROTOCOL;
@@ -37,19 +36,7 @@ enum Step {
 }
 
 fn vectors() -> Vec<Vector> {
-    vectors_of("gst")
-}
-
-fn vectors_of(protocol: &str) -> Vec<Vector> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors").join(protocol);
-    let mut vectors = Vec::new();
-    for file in fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
-        let vector: Vector = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert_eq!(path.file_stem().unwrap(), vector.name.as_str());
-        vectors.push(vector);
-    }
-    vectors
+    recorded("gst")
 }
 
 #[tokio::test]
@@ -129,11 +116,7 @@ impl House {
 
     /// A server of its own in a copy of the house.
     async fn server(&self) -> Stranger {
-        let data = TempDir::new().unwrap();
-        for file in fs::read_dir(&self.data).unwrap() {
-            let path = file.unwrap().path();
-            fs::copy(&path, data.path().join(path.file_name().unwrap())).unwrap();
-        }
+        let data = copy_of(&self.data);
         let mut config = common::config(&data);
         config.anonymous = Level::Deny;
         config.registration = Registration::Open;
@@ -159,7 +142,7 @@ fn run(data: &Path, line: &str, stdin: &str) -> String {
 #[tokio::test]
 async fn the_server_answers_as_recorded_in_the_extension() {
     let house = House::build();
-    for vector in vectors_of("intercom") {
+    for vector in recorded::<Vector>("intercom") {
         let server = house.server().await;
         let (mut ids, mut clients) = (house.tokens.clone(), BTreeMap::new());
         for step in &vector.steps {

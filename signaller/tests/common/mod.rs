@@ -1,8 +1,9 @@
 //! The server as a stranger meets it: port 0, a temporary directory, one client of the protocol.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use intercom_signaller::{Config, Level, Server};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -29,6 +31,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
                        m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n";
+
+/// The exchanges in `vectors/`, of one protocol. Each has the name of its file.
+pub fn recorded<T: DeserializeOwned>(protocol: &str) -> Vec<T> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors").join(protocol);
+    let paths = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let vector = |path: PathBuf| {
+        let vector: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(path.file_stem().unwrap(), vector["name"].as_str().unwrap());
+        serde_json::from_value(vector).unwrap()
+    };
+    paths.map(vector).collect()
+}
+
+/// A copy of a data directory that nobody has open: also what SQLite has not put into its file yet.
+pub fn copy_of(data: &TempDir) -> TempDir {
+    let copy = TempDir::new().unwrap();
+    for file in fs::read_dir(data).unwrap() {
+        let path = file.unwrap().path();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    copy
+}
 
 pub struct Stranger {
     pub server: Server,
