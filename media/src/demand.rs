@@ -43,8 +43,8 @@ struct Inner {
 struct State {
     /// By their connections.
     viewers: HashSet<String>,
-    /// Somebody has asked, and has not come yet: the sink may want to see pictures before it answers.
-    is_expected: bool,
+    /// Who has asked, and has not come yet: the sink may want to see pictures before it answers.
+    expected: HashSet<String>,
     /// Whether the sink has seen what it must see before anybody comes.
     is_ready: bool,
     /// Counts decisions: a timer of an older one has nothing to say.
@@ -57,8 +57,8 @@ impl Demand {
     /// not come back here; with `keeps_open`, devices are never to be closed.
     pub(crate) fn new(keeps_open: bool, act: impl Fn(Now, Now) + Send + Sync + 'static) -> Self {
         let now = Now { is_watched: true, is_open: true };
-        let (viewers, is_expected, is_ready) = (HashSet::new(), false, false);
-        let state = State { viewers, is_expected, is_ready, turn: 0, now };
+        let (viewers, expected) = (HashSet::new(), HashSet::new());
+        let state = State { viewers, expected, is_ready: false, turn: 0, now };
         Self(Arc::new(Inner { keeps_open, state: Mutex::new(state), act: Box::new(act) }))
     }
 
@@ -67,8 +67,8 @@ impl Demand {
         let demand = self.clone();
         peer::on_registration(signaller, move || demand.ready());
         let demand = self.clone();
-        signaller.connect("session-requested", false, move |_| {
-            demand.expect();
+        signaller.connect("session-requested", false, move |values| {
+            demand.expect(&peer::viewer_of(values.get(1)?.get().ok()?));
             None
         });
         let (here, gone) = (self.clone(), self.clone());
@@ -88,9 +88,13 @@ impl Demand {
         }
     }
 
-    fn expect(&self) {
+    fn expect(&self, viewer: &str) {
         let mut state = self.lock();
-        state.is_expected = true;
+        // The sink hears of it first, and may have been quicker.
+        if state.viewers.contains(viewer) {
+            return;
+        }
+        state.expected.insert(viewer.to_owned());
         self.rest_after(ARRIVAL, &mut state);
         self.tell(&mut state, Some(true));
     }
@@ -98,7 +102,7 @@ impl Demand {
     fn come(&self, viewer: &str) {
         let mut state = self.lock();
         if state.viewers.insert(viewer.to_owned()) {
-            state.is_expected = false;
+            state.expected.remove(viewer);
             self.tell(&mut state, Some(true));
         }
     }
@@ -107,7 +111,7 @@ impl Demand {
         let mut state = self.lock();
         if state.viewers.remove(viewer) {
             // Who comes next may have asked before this one went, and its time runs.
-            if !state.is_expected {
+            if state.expected.is_empty() {
                 self.rest_after(LINGER, &mut state);
             }
             self.tell(&mut state, None);
@@ -122,7 +126,7 @@ impl Demand {
             let Some(demand) = demand.upgrade().map(Self) else { return };
             let mut state = demand.lock();
             if state.turn == turn && state.is_ready {
-                state.is_expected = false;
+                state.expected.clear();
                 let stays = demand.0.keeps_open || !state.viewers.is_empty();
                 demand.tell(&mut state, Some(stays));
             }
@@ -130,7 +134,7 @@ impl Demand {
     }
 
     fn tell(&self, state: &mut State, open: Option<bool>) {
-        let is_watched = !state.is_ready || state.is_expected || !state.viewers.is_empty();
+        let is_watched = !state.is_ready || !state.expected.is_empty() || !state.viewers.is_empty();
         let now = Now { is_watched, is_open: open.unwrap_or(state.now.is_open) };
         let before = std::mem::replace(&mut state.now, now);
         if before != now {
@@ -192,11 +196,21 @@ mod tests {
         let (demand, said) = demand(false);
         demand.ready();
         demand.come("a");
-        demand.expect();
+        demand.expect("b");
         demand.go("a");
         assert_eq!(said.try_iter().last(), Some(now(true, true)));
         demand.come("b");
         demand.go("b");
+        assert_eq!(said.try_iter().last(), Some(now(false, true)));
+    }
+
+    #[test]
+    fn nobody_is_expected_who_is_here_already() {
+        let (demand, said) = demand(false);
+        demand.ready();
+        demand.come("a");
+        demand.expect("a");
+        demand.go("a");
         assert_eq!(said.try_iter().last(), Some(now(false, true)));
     }
 
@@ -219,7 +233,7 @@ mod tests {
         };
         assert_eq!(closed, now(false, false));
         assert!(of_kept.try_iter().all(|now| now.is_open));
-        demand.expect();
+        demand.expect("b");
         assert_eq!(
             said.try_recv(),
             Ok(now(true, true)),

@@ -141,6 +141,11 @@ pub fn follow_viewers(
     });
 }
 
+/// What [`follow_viewers`] calls who has asked for this session.
+pub(crate) fn viewer_of(session_id: &str) -> String {
+    format!("webrtcbin-{session_id}")
+}
+
 /// Has it told when a sink begins to register, whether or not it gets through: it has then seen what it must
 /// see before anybody comes.
 pub(crate) fn on_registration(signaller: &Signaller, act: impl Fn() + Send + Sync + 'static) {

@@ -38,6 +38,9 @@ pub use usage::Usage;
 /// How long a program may take to do what a test waits for. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How many of a program's last lines are shown when a test fails. What failed stands above them.
+const SHOWN: usize = 40;
+
 /// A running program, and the lines it prints on both outputs.
 pub struct Program {
     name: String,
@@ -163,7 +166,9 @@ impl Drop for Program {
         let _ = self.child.wait();
         if thread::panicking() {
             let output = self.output();
-            eprintln!("--- {} ---\n{output}", self.name);
+            let lines: Vec<_> = output.lines().collect();
+            let last = &lines[lines.len().saturating_sub(SHOWN)..];
+            eprintln!("--- {} ---\n{}", self.name, last.join("\n"));
         }
     }
 }

@@ -14,6 +14,10 @@ use tempfile::TempDir;
 /// Viewers until everything that is made once has been made.
 const WARM_UP: usize = 5;
 
+/// Files and threads that come and go with what is idle: a pool of buffers between two elements has two files,
+/// and what they agree on is a matter of moments. A session has more of each.
+const IDLE: usize = 3;
+
 /// What memory may come to that is in nobody's use, KiB: three times as much as was seen.
 const HOLES: usize = 16 * 1024;
 /// The same after a hundred calls.
@@ -126,8 +130,8 @@ fn stays_flat(program: &Program, cycles: usize, holes: usize, mut once: impl FnM
 /// Waits until the last ones are out as well.
 fn await_flat(program: &Program, before: Usage, holes: usize) {
     let is_flat = |now: &Usage| {
-        now.threads <= before.threads + 2
-            && now.files <= before.files + 1
+        now.threads <= before.threads + IDLE
+            && now.files <= before.files + IDLE
             && now.kib <= before.kib + holes
     };
     let after = Usage::once(program, is_flat);
