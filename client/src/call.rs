@@ -92,10 +92,11 @@ impl Calls {
 
     /// The user leaves: a call that is this client's own ends.
     pub(crate) fn leave(&mut self, out: &mut Outlet) {
-        if let Some(call) = self.current.take().filter(|call| call.is_outgoing || call.is_accepted)
-        {
-            end(out, &call.id, HangUpReason::Hangup);
-        }
+        let own = self.current.take().filter(|call| call.is_outgoing || call.is_accepted);
+        let Some(mut call) = own else { return };
+        end(out, &call.id, HangUpReason::Hangup);
+        call.wanted.end = Some(HangUpReason::Hangup);
+        self.current = Some(call);
     }
 
     fn answer(&mut self, out: &mut Outlet, id: &CallId, answer: Answer) {

@@ -165,6 +165,7 @@ async fn run(
     events: mpsc::Sender<Event>,
 ) {
     let state = State::new(&config, rand::random());
+    let commands = Some(commands);
     let task = Task { state, link: Link::Down, commands, events, untold: VecDeque::new() };
     match Endpoint::new(&config) {
         Ok(endpoint) => task.run(&Arc::new(endpoint)).await,
@@ -206,7 +207,8 @@ impl Endpoint {
 struct Task {
     state: State,
     link: Link,
-    commands: mpsc::UnboundedReceiver<Command>,
+    /// `None` once nobody can say anything any more.
+    commands: Option<mpsc::UnboundedReceiver<Command>>,
     events: mpsc::Sender<Event>,
     untold: VecDeque<Event>,
 }
@@ -270,7 +272,7 @@ impl Task {
                 }
                 Wake::Told
             }
-            command = self.commands.recv() => Wake::Command(command),
+            command = next(&mut self.commands) => Wake::Command(command),
             wake = self.link.next(), if may_read => wake,
             () = at(deadline) => Wake::Timeout,
         }
@@ -299,7 +301,10 @@ impl Task {
             Wake::Read(Ok(Frame::Other)) => self.state.handle(now, Input::Heard),
             Wake::Read(Err(reason)) => self.state.handle(now, Input::Lost(reason)),
             Wake::Command(command) => {
-                let command = command.unwrap_or(Command::Close);
+                let command = command.unwrap_or_else(|| {
+                    self.commands = None;
+                    Command::Close
+                });
                 self.state.handle(now, Input::Command(command));
             }
             Wake::Timeout => self.state.handle(now, Input::Timeout),
@@ -327,6 +332,13 @@ impl Link {
             Self::Opening(opening) => Wake::Opened(opening.await),
             Self::Up(socket) => Wake::Read(socket.read().await),
         }
+    }
+}
+
+async fn next(commands: &mut Option<mpsc::UnboundedReceiver<Command>>) -> Option<Command> {
+    match commands {
+        Some(commands) => commands.recv().await,
+        None => pending().await,
     }
 }
 

@@ -94,6 +94,11 @@ impl Outlet {
         self.is_up
     }
 
+    /// Whether something waits for a connection.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.is_up && self.ledger.as_ref().is_some_and(|ledger| ledger.kept().next().is_some())
+    }
+
     pub(crate) fn ledger(&self) -> Option<&Ledger> {
         self.ledger.as_ref()
     }

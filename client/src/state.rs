@@ -45,8 +45,8 @@ pub const RETRY_LATER: (Duration, Duration) = (Duration::from_secs(2), Duration:
 pub const RENEW_AFTER: u32 = 90;
 /// See [`RENEW_AFTER`].
 pub const RENEW_AGAIN: Duration = Duration::from_secs(60);
-/// From `logout` until it must have been carried out.
-pub const LOGOUT_DEADLINE: Duration = Duration::from_secs(1);
+/// From [`Command::Close`] or [`Command::LogOut`] until the client has finished.
+pub const LEAVE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What happened.
 #[derive(Debug)]
@@ -108,6 +108,7 @@ pub struct State {
     /// When STUN and TURN servers are to be asked for.
     renew_at: Option<Instant>,
     gap: Option<Gap>,
+    departure: Option<Departure>,
 }
 
 #[derive(Debug)]
@@ -127,6 +128,13 @@ struct Gap {
     /// Accounts that were called, without an answer.
     called: Vec<String>,
     is_restarted: bool,
+}
+
+/// The user has left while there was no connection, and the server shall still hear what was said last.
+#[derive(Clone, Copy, Debug)]
+struct Departure {
+    logs_out: bool,
+    deadline: Instant,
 }
 
 /// Who we are on the server.
@@ -153,6 +161,7 @@ impl State {
             lists_accounts: false,
             renew_at: None,
             gap: None,
+            departure: None,
         }
     }
 
@@ -174,6 +183,9 @@ impl State {
             Input::Command(command) => self.command(now, command),
             Input::Timeout => self.timeout(now),
         }
+        if let Some(departure) = self.departure {
+            return self.go_on_leaving(departure);
+        }
         self.sessions.follow(now, &mut self.out, self.calls.peers());
         self.sessions.ask(now, &mut self.out);
     }
@@ -185,17 +197,18 @@ impl State {
 
     /// When [`Input::Timeout`] is due, unless something else happens before.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        let leave = self.departure.map(|departure| departure.deadline);
         let link = match self.link {
             Link::Idle | Link::Closed => return None,
-            Link::Waiting { until } => return Some(until),
-            Link::Connecting { deadline }
-            | Link::Greeting { deadline, .. }
-            | Link::Leaving { deadline } => return Some(deadline),
+            Link::Waiting { until: due }
+            | Link::Connecting { deadline: due }
+            | Link::Greeting { deadline: due, .. }
+            | Link::Leaving { deadline: due } => return Some(leave.map_or(due, |by| by.min(due))),
             Link::Online { ping_at, heard_by, .. } => heard_by.unwrap_or(ping_at),
         };
         let ack = self.out.ledger().and_then(Ledger::ack_at);
         let sessions = self.sessions.poll_timeout(&self.out);
-        [Some(link), ack, sessions, self.renew_at].into_iter().flatten().min()
+        [Some(link), leave, ack, sessions, self.renew_at].into_iter().flatten().min()
     }
 }
 
@@ -231,6 +244,9 @@ impl State {
     }
 
     fn timeout(&mut self, now: Instant) {
+        if self.departure.is_some_and(|departure| departure.deadline <= now) {
+            return self.finish();
+        }
         match &mut self.link {
             Link::Waiting { until } if *until <= now => self.connect(now),
             Link::Connecting { deadline } if *deadline <= now => {
@@ -280,6 +296,7 @@ impl State {
             self.retry.reset();
         }
         let retry_in = match reason {
+            _ if self.departure.is_some() => RETRY.0,
             Lost::NotNow(_) => self.retry_later.next(&mut self.rng),
             _ if was_stable && reason.is_restart() => {
                 self.rng.random_range(Duration::ZERO..=RETRY.0)
@@ -292,7 +309,9 @@ impl State {
         if !self.out.is_extended() {
             self.sessions.forgotten();
         }
-        self.out.tell(Event::Disconnected { reason, retry_in });
+        if self.departure.is_none() {
+            self.out.tell(Event::Disconnected { reason, retry_in });
+        }
     }
 
     /// The server's words, if it wants this client no more. Before a welcome it says so itself.
@@ -325,12 +344,15 @@ impl State {
 
     fn fail(&mut self, error: PermanentError) {
         info!(%error, "giving up");
-        self.out.tell(Event::Failed(error));
+        if self.departure.is_none() {
+            self.out.tell(Event::Failed(error));
+        }
         self.finish();
     }
 
     fn finish(&mut self) {
         self.link = Link::Closed;
+        self.departure = None;
         self.out.push(Output::Close);
     }
 }
@@ -477,7 +499,7 @@ impl State {
 
     /// Tells the user, unless the server may still refuse the producer.
     fn connected(&mut self) {
-        if self.is_registering {
+        if self.is_registering || self.departure.is_some() {
             return;
         }
         let Some(Me { peer_id, account }) = self.me.clone() else { return };
@@ -585,7 +607,9 @@ impl State {
     }
 
     fn register(&mut self) {
-        let Some(Me { peer_id, .. }) = &self.me else { return };
+        let Some(Me { peer_id, .. }) = self.me.as_ref().filter(|_| self.departure.is_none()) else {
+            return;
+        };
         self.sessions.register(&mut self.out, peer_id.clone());
         self.is_registering = self.sessions.is_producer();
         if self.lists_accounts {
@@ -597,6 +621,9 @@ impl State {
 /// What the user says.
 impl State {
     fn command(&mut self, now: Instant, command: Command) {
+        if self.departure.is_some() {
+            return;
+        }
         let out = &mut self.out;
         match command {
             Command::Describe { session_id, kind, sdp } => {
@@ -620,26 +647,39 @@ impl State {
                 out.ask(&ClientMessage::ListAccounts, Request::Other);
             }
             Command::AskIceServers => out.ask(&ClientMessage::GetIceServers, Request::Other),
-            Command::LogOut => self.log_out(now),
-            Command::Close => {
-                self.leave();
-                self.finish();
-            }
+            Command::LogOut => self.leave(now, true),
+            Command::Close => self.leave(now, false),
         }
     }
 
-    fn log_out(&mut self, now: Instant) {
-        self.leave();
-        if !self.out.is_up() || !self.out.is_extended() {
-            return self.finish();
-        }
-        self.out.aside(&ClientMessage::Logout);
-        self.link = Link::Leaving { deadline: now + LOGOUT_DEADLINE };
-    }
-
-    fn leave(&mut self) {
+    fn leave(&mut self, now: Instant, logs_out: bool) {
         self.sessions.leave(&mut self.out);
         self.calls.leave(&mut self.out);
+        let departure = Departure { logs_out, deadline: now + LEAVE_DEADLINE };
+        if !self.out.is_kept() {
+            return self.go(departure);
+        }
+        self.departure = Some(departure);
+        if let Link::Waiting { .. } = self.link {
+            self.connect(now);
+        }
+    }
+
+    /// Goes as soon as the server has heard everything, or cannot any more.
+    fn go_on_leaving(&mut self, departure: Departure) {
+        let knows = self.out.is_up() && self.gap.is_none();
+        if knows || !self.out.is_extended() {
+            self.go(departure);
+        }
+    }
+
+    fn go(&mut self, Departure { logs_out, deadline }: Departure) {
+        if !logs_out || !self.out.is_up() || !self.out.is_extended() {
+            return self.finish();
+        }
+        self.departure = None;
+        self.out.aside(&ClientMessage::Logout);
+        self.link = Link::Leaving { deadline };
     }
 }
 

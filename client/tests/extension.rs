@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{ALL, SOUND, WELCOME, World, call, session};
 use intercom_client::state::{
-    ACK_AFTER, ACK_EVERY, HELLO_DEADLINE, Input, LOGOUT_DEADLINE, Output, RENEW_AGAIN, RETRY,
+    ACK_AFTER, ACK_EVERY, HELLO_DEADLINE, Input, LEAVE_DEADLINE, Output, RENEW_AGAIN, RETRY,
     RETRY_LATER,
 };
 use intercom_client::{
@@ -500,8 +500,72 @@ fn leaving_hangs_up() {
     let mut world = World::listener();
     world.command(Command::LogOut);
     world.outputs();
-    world.advance(LOGOUT_DEADLINE);
+    world.advance(LEAVE_DEADLINE);
     assert_eq!(world.outputs(), [Output::Close]);
+}
+
+/// In a call, between two connections; then the user leaves.
+fn left_without_connection(command: Command) -> World {
+    let mut world = World::in_call();
+    world.input(Input::Lost(Lost::Network("reset".into())));
+    world.outputs();
+    world.command(command);
+    assert_eq!(world.outputs(), [Output::Connect], "at once, not after the wait");
+    world
+}
+
+#[test]
+fn who_leaves_without_a_connection_hangs_up_all_the_same() {
+    let mut world = left_without_connection(Command::Close);
+    world.open();
+    assert_eq!(world.types(), ["hello"]);
+    world.resumed(4);
+    let outputs = world.outputs();
+    assert!(matches!(&outputs[..], [Output::Write(end), Output::Close] if end.contains("endCall")));
+
+    let mut world = left_without_connection(Command::LogOut);
+    world.open();
+    world.outputs();
+    world.resumed(4);
+    assert_eq!(world.types(), ["endCall", "logout"]);
+    world.say(json!({"type": "loggedOut"}));
+    assert_eq!(world.outputs(), [Output::Close]);
+}
+
+#[test]
+fn who_leaves_hangs_up_on_a_server_that_was_started_anew() {
+    let mut world = left_without_connection(Command::Close);
+    world.input(Input::Lost(Lost::Network("refused".into())));
+    assert_eq!(world.outputs(), [Output::Drop]);
+    world.advance(RETRY.0);
+    assert_eq!(world.outputs(), [Output::Connect]);
+    world.open();
+    world.outputs();
+    world.reset(true, &held(ALL, &[], true), &[]);
+    let outputs = world.outputs();
+    assert!(
+        matches!(&outputs[..], [.., Output::Write(end), Output::Close] if end.contains("endCall"))
+    );
+}
+
+#[test]
+fn who_leaves_does_not_wait_for_a_server_that_does_not_come_back() {
+    let mut world = left_without_connection(Command::Close);
+    world.advance(LEAVE_DEADLINE);
+    assert_eq!(world.outputs().last(), Some(&Output::Close));
+
+    let mut world = World::listener();
+    world.say(json!({"type": "ack", "received": 3}));
+    world.input(Input::Lost(Lost::Network("reset".into())));
+    world.outputs();
+    world.command(Command::Close);
+    assert_eq!(world.outputs(), [Output::Close], "there is nothing to say");
+
+    let mut world = left_without_connection(Command::Close);
+    world.open();
+    world.outputs();
+    world.say(json!({"type": "error", "code": "cannotResume", "details": "too late"}));
+    assert_eq!(world.outputs().last(), Some(&Output::Close));
 }
 
 /// A message or a cut.

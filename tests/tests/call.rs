@@ -247,6 +247,22 @@ fn a_killed_signaller_ends_no_call() {
 }
 
 #[test]
+fn who_ends_before_it_is_connected_again_hangs_up() {
+    let mut signaller = house(&[("front", "device"), ("back", "device")]);
+    let mut back = End::device(&signaller, "back", BACK, &["--answer", "auto"]);
+    let mut front = End::device(&signaller, "front", FRONT, &["--call", "back"]);
+    front.program.signal("USR1");
+    front.program.expect("in call with back");
+    front.expect_media(BACK);
+    signaller.kill();
+    // Time in which the waits between its attempts grow.
+    front.expect_media(BACK);
+    signaller.restart();
+    assert!(front.program.terminate().success());
+    back.program.expect("call ended: hangup");
+}
+
+#[test]
 fn a_device_that_loses_its_power_in_a_call_is_away_and_then_gone() {
     let signaller = house(&[("door", "device"), ("ann", "user"), ("bob", "user")]);
     let mut door = End::device(&signaller, "door", FRONT, &["--call", "ann"]);
