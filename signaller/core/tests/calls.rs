@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use common::{BOTH, World, named, phone_of};
 use signaller_core::{
-    Account, AccountStatus, Answer, Circle, CloseReason, EndCause, EndReason, Fact, Input, Kind,
-    Limits, Media, Notice, Refusal, RejectCause, Request, Right, Role, SecondLogin,
+    Account, AccountStatus, Answer, CallId, CallStage, Circle, CloseReason, EndCause, EndReason,
+    Fact, Input, Kind, Limits, Media, Notice, Refusal, RejectCause, Request, Right, Role,
+    SecondLogin,
 };
 
 const RING: Duration = Duration::from_secs(30);
@@ -227,6 +228,46 @@ fn the_caller_drops_while_it_rings() {
     assert_eq!(world.hub.call_count(), 0);
 }
 
+/// It rings on, and is accepted by somebody who hears at once that nobody is there yet.
+fn accepted_while_the_caller_is_away() -> (World, CallId) {
+    let mut world = ann_and_bob();
+    let call = world.ring("ann", "bob");
+    world.lose("ann");
+    world.expect_silence_of_calls();
+    world.accept("bob", call);
+    let accepted =
+        |from| Notice::CallAccepted { call, from: named(from), media: BOTH, answer: None };
+    assert_eq!(world.heard("bob"), [accepted("ann"), Notice::CallAway { call }]);
+    assert_eq!(world.heard("ann"), [accepted("bob")]);
+    (world, call)
+}
+
+#[test]
+fn the_caller_is_away_while_it_rings_and_comes_back() {
+    let (mut world, call) = accepted_while_the_caller_is_away();
+    world.advance(Duration::from_secs(29));
+    world.expect_silence();
+    world.resume("ann", true);
+    let heard = world.heard("ann");
+    let [Notice::Snapshot(snapshot)] = &heard[..] else { panic!("{heard:?}") };
+    let view = snapshot.call.as_ref().unwrap();
+    assert_eq!((view.call, view.stage, view.connected), (call, CallStage::Held, true));
+    assert_eq!(world.heard("bob"), [Notice::CallBack { call }]);
+    world.advance(Duration::from_secs(60));
+    world.expect_silence();
+    world.hang_up("ann", call);
+    world.expect_call_end(call, &["ann", "bob"], EndReason::Hangup);
+}
+
+#[test]
+fn the_caller_is_away_while_it_rings_and_does_not_come_back() {
+    let (mut world, call) = accepted_while_the_caller_is_away();
+    world.advance(Duration::from_secs(30));
+    assert_eq!(world.heard("bob"), [Notice::CallEnded { call, reason: EndReason::Disconnected }]);
+    assert_eq!(world.closed("ann"), Some(CloseReason::NotBack));
+    assert_eq!(world.hub.call_count(), 0);
+}
+
 #[test]
 fn the_only_phone_drops_while_it_rings() {
     let mut world = ann_and_bob().phone("tablet", "bob");
@@ -367,7 +408,7 @@ fn a_call_that_rings_when_the_server_stops_was_missed() {
 
 #[test]
 fn media_travel_between_attached_peers_and_end_with_the_call() {
-    let mut world = ann_and_bob().stock("camera", "bob").stock("other", "eve");
+    let mut world = ann_and_bob().stock("camera", "bob").stock("other", "eve").phone("eve", "eve");
     for producer in ["camera", "other"] {
         world.set(producer, &[Role::Producer], None);
     }
@@ -384,14 +425,17 @@ fn media_travel_between_attached_peers_and_end_with_the_call() {
     world.ask("bob", attach);
     assert_eq!(world.heard("ann"), [Notice::CallPeer { call, peer: peer.clone() }]);
 
-    // People cannot be watched, but who talks to them can.
+    // People cannot be watched, but by whom they talk to.
+    let refusal = Refusal::Forbidden { of: named("bob"), right: Right::Watch };
+    world.clear();
+    world.start("eve", "camera");
+    world.expect_refusal("eve", refusal.clone());
     let session = world.session("ann", "camera");
     world.hang_up("ann", call);
     world.expect_end("camera", session);
     world.expect_end("ann", session);
     world.clear();
     world.start("ann", "camera");
-    let refusal = Refusal::Forbidden { of: named("bob"), right: Right::Watch };
     world.expect_refusal("ann", refusal);
 }
 
