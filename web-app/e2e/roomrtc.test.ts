@@ -54,8 +54,18 @@ test("what RoomRTC's testers did by hand", async () => {
       await expect.poll(() => figure("Bit rate")).toMatch(/^[1-9]/);
       expect(await figure("Loss")).toMatch(/^[\d.]+ %$/);
       expect(await figure("Jitter")).toMatch(/^\d+ ms$/);
+      await expect.poll(() => figure("Round trip")).toMatch(/^\d+ ms$/);
+      await expect.poll(() => figure("Frames")).toMatch(/^[1-9]\d* fps$/);
+      // The course of each over some seconds.
+      const courses = list.locator("svg path.line");
+      expect(await courses.count()).toBe(5);
+      const shortest = async (): Promise<number> =>
+        Math.min(...(await courses.evaluateAll(lengths)));
+      await expect.poll(shortest).toBeGreaterThan(20);
     }
-    await page.getByText("Stable").waitFor();
+    const picture = page.getByText(/^\d{3,4} × \d{3,4} · (VP8|VP9|H264|AV1)$/);
+    await expect.poll(() => picture.count()).toBe(2);
+    await page.getByText("Stable", { exact: true }).waitFor();
   }
 
   // Either side hangs up, and both are free.
@@ -118,6 +128,11 @@ test("somebody with the old program is there, rings and is rung; and both hear w
   await ann.sees("bob did not take the call");
   expect(ann.trace.errors).toEqual([]);
 });
+
+/** Runs in the page: how much is drawn of each. */
+function lengths(paths: Element[]): number[] {
+  return paths.map((path) => path.getAttribute("d")?.length ?? 0);
+}
 
 async function apart(person: Person): Promise<void> {
   await person.sees("The two programs cannot talk to each other");

@@ -48,8 +48,8 @@ test("a killed signaller stops no picture, and the list is back soon", async () 
   const restarted = Date.now();
   await connected.waitFor();
   await page.locator(`${watched("door")}:not([data-peer="${before}"])`).waitFor();
-  // Both ends look every 4 s at the latest; three times that, on a busy machine.
-  expect(Date.now() - restarted).toBeLessThan(12_000);
+  // Both ends look every 4 s at the latest; the rest is for a busy machine.
+  expect(Date.now() - restarted).toBeLessThan(30_000);
   await frames(page, 30);
   expect(await connections(page)).toHaveLength(1);
 
