@@ -3,8 +3,11 @@
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { fits } from "./access.ts";
-import { frames, House, offered, openPage, PERMIT, watched } from "./harness.ts";
+import { connections, frames, House, offered, openPage, PERMIT, watched } from "./harness.ts";
 import { Person } from "./people.ts";
+
+/** The second of them gives no picture that could be sent. */
+const THREE_CAMERAS = "--use-fake-device-for-media-stream=device-count=3";
 
 test("a call by keyboard alone: the focus follows the screens, and nothing keeps anybody out", async () => {
   await using house = await House.open("deny");
@@ -23,7 +26,7 @@ test("a call by keyboard alone: the focus follows the screens, and nothing keeps
   await Promise.all([
     focusIsOn(ann.page, "Calling bob"),
     focusIsOn(bob.page, "ann is calling"),
-    bob.page.waitForFunction(() => document.title === "ann is calling"),
+    titleFlashes(bob.page, "ann is calling"),
     expect.poll(() => tones(ann.page)).toEqual([5]),
     expect.poll(() => tones(bob.page)).toEqual([3.2]),
   ]);
@@ -52,6 +55,16 @@ test("a call by keyboard alone: the focus follows the screens, and nothing keeps
   await fits(ann.page);
   await ann.page.keyboard.press("Escape");
   await ann.page.locator("button[aria-label=Quality]:focus").waitFor();
+  for (const [button, shown] of [
+    ["Picture in picture", "Live picture of bob"],
+    ["Full screen", "MAIN"],
+  ] as const) {
+    await tabTo(ann.page, button);
+    await ann.page.keyboard.press("Enter");
+    await expect.poll(() => apart(ann.page)).toEqual([shown]);
+    await ann.page.keyboard.press("Enter");
+    await expect.poll(() => apart(ann.page)).toEqual([]);
+  }
 
   await tabTo(ann.page, "Hang up");
   await ann.page.keyboard.press("Enter");
@@ -79,6 +92,9 @@ test("a missed call is told in the lobby, counted, kept, and called back", async
   await expect
     .poll(() => bob.page.evaluate(() => (window as unknown as Recorded).notices))
     .toEqual(["ann is calling"]);
+  // Whoever clicks at it gets the page, and needs it no more.
+  const clicked = await bob.page.evaluate(clickAtNotice);
+  expect(clicked).toEqual(["focused", "closed"]);
   await ann.press("Cancel the call");
   await ann.sees("Call cancelled");
   await bob.sees("Missed call from ann");
@@ -110,7 +126,7 @@ test("a missed call is told in the lobby, counted, kept, and called back", async
 test("in a call one changes what is sent: sound only, another device, the screen", async () => {
   await using house = await House.open("deny");
   const screen = "--auto-select-desktop-capture-source=Entire screen";
-  const browser = await house.browser(PERMIT, screen);
+  const browser = await house.browser(PERMIT, screen, THREE_CAMERAS);
   const ann = await Person.of(house, browser, "ann");
   const bob = await Person.of(house, browser, "bob");
   await ann.press("Call with sound only: bob");
@@ -122,9 +138,16 @@ test("in a call one changes what is sent: sound only, another device, the screen
   await ann.press("Camera on");
   await bob.seesMotion();
 
+  // One that was closed, and then another one while it runs.
   await bob.press("Devices");
-  await bob.page.getByRole("combobox", { name: "Camera" }).selectOption({ index: 0 });
+  const camera = bob.page.getByRole("combobox", { name: "Camera" });
+  await camera.selectOption("fake_device_0");
   await ann.seesMotion();
+  const made = await Promise.all([ann, bob].map(({ page }) => connections(page)));
+  await camera.selectOption("fake_device_2");
+  await expect.poll(() => ownCameras(bob.page)).toEqual(["fake_device_2 live"]);
+  await ann.seesMotion(30);
+  expect(await Promise.all([ann, bob].map(({ page }) => connections(page)))).toEqual(made);
   await fits(bob.page);
   await bob.press("Close");
 
@@ -189,9 +212,19 @@ test("a wall of devices: each beside the other, one of them large, one of them h
   await frames(page, 5);
 });
 
+/** What is sent of the own picture. */
+async function ownCameras(page: Page): Promise<string[]> {
+  return page.locator("video[aria-label='Your own picture']").evaluate((video) => {
+    const { srcObject } = video as HTMLVideoElement;
+    if (!(srcObject instanceof MediaStream)) return [];
+    return srcObject.getVideoTracks().map(({ label, readyState }) => `${label} ${readyState}`);
+  });
+}
+
 interface Recorded {
   tones: Map<AudioBufferSourceNode, number>;
   notices: string[];
+  notice: Notification;
 }
 
 /** Keeps a list of what plays in a loop. */
@@ -229,8 +262,27 @@ async function notice(page: Page): Promise<void> {
       constructor(title: string, options?: NotificationOptions) {
         super(title, options);
         notices.push(title);
+        (window as unknown as Recorded).notice = this;
       }
     };
+  });
+}
+
+/** Runs in the page: what comes of a click at the latest notification. */
+function clickAtNotice(): string[] {
+  const { notice } = window as unknown as Recorded;
+  const done: string[] = [];
+  window.focus = () => done.push("focused");
+  notice.close = () => done.push("closed");
+  notice.dispatchEvent(new Event("click"));
+  return done;
+}
+
+/** What is in a window of its own, and what has the whole screen. */
+async function apart(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const inset = document.pictureInPictureElement?.getAttribute("aria-label");
+    return [inset, document.fullscreenElement?.tagName].filter((one) => typeof one === "string");
   });
 }
 
@@ -238,6 +290,12 @@ async function focusIsOn(page: Page, heading: string): Promise<void> {
   await expect
     .poll(() => page.evaluate(() => (document.activeElement as HTMLElement | null)?.innerText))
     .toBe(heading);
+}
+
+/** Waits until the title has been this one, the usual one, and this one again. */
+async function titleFlashes(page: Page, title: string): Promise<void> {
+  for (const one of [title, "Intercom", title])
+    await page.waitForFunction((one) => document.title === one, one);
 }
 
 async function tabTo(page: Page, name: string): Promise<void> {
