@@ -108,6 +108,16 @@ describe("why a call ended", () => {
     expect(own.title).toBe("Call refused");
   });
 
+  test("of a lost connection blames nobody: whose it was is not known", () => {
+    const { title, advice } = describeEnd(
+      t,
+      ended({ outgoing: true, reason: "disconnected" }),
+      "Bob",
+    );
+    expect(title).toBe("The connection was lost");
+    expect(advice).not.toMatch(/Bob|minute/);
+  });
+
   test("of one that never rang is what the server said", () => {
     const end = { kind: "refused", code: "somethingNew", details: "not on a Sunday" } as const;
     const words = describeEnd(t, { ...ended({ outgoing: true, reason: "hangup" }), end }, "Bob");

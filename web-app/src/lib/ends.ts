@@ -24,12 +24,11 @@ function title(
   switch (reason) {
     case "hangup":
     case "answeredElsewhere":
+    case "disconnected":
     case "mediaFailed":
     case "loggedOut":
     case "incompatible":
       return t(ends[reason]);
-    case "disconnected":
-      return t(ends.disconnected, { name });
     case "rejected":
       return outgoing ? t(ends.rejected, { name }) : t(ends.refusedByUs);
     case "busy":

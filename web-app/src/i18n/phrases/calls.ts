@@ -98,14 +98,14 @@ export const ends = phrases({
   },
   cancelled: { en: "Call cancelled", es: "Llamada cancelada", pt: "Chamada cancelada" },
   disconnected: {
-    en: "{name} lost the connection",
-    es: "{name} perdió la conexión",
-    pt: "{name} perdeu a conexão",
+    en: "The connection was lost",
+    es: "Se perdió la conexión",
+    pt: "A conexão foi perdida",
   },
   disconnectedAdvice: {
-    en: "The server waited half a minute for one of you to come back.",
-    es: "El servidor esperó medio minuto a que uno de los dos volviera.",
-    pt: "O servidor esperou meio minuto até que um de vocês voltasse.",
+    en: "One of you was cut off: the network failed, a program stopped, or an admin closed the connection.",
+    es: "Uno de los dos quedó fuera: falló la red, se detuvo un programa o un administrador cerró la conexión.",
+    pt: "Um de vocês ficou de fora: a rede falhou, um programa parou ou um administrador fechou a conexão.",
   },
   mediaFailed: {
     en: "Picture and sound did not get through",
@@ -123,14 +123,14 @@ export const ends = phrases({
     pt: "Atendida em outro dos seus dispositivos",
   },
   loggedOut: {
-    en: "The call ended with a login",
-    es: "La llamada terminó con una sesión",
-    pt: "A chamada terminou junto com uma sessão",
+    en: "One of you left",
+    es: "Uno de los dos se fue",
+    pt: "Um de vocês saiu",
   },
   loggedOutAdvice: {
-    en: "One of you logged out, or lost the account.",
-    es: "Uno de los dos cerró la sesión o perdió la cuenta.",
-    pt: "Um de vocês saiu ou perdeu a conta.",
+    en: "Whoever logs out, closes the page or loses the account ends the call.",
+    es: "Quien cierra la sesión, cierra la página o pierde la cuenta termina la llamada.",
+    pt: "Quem encerra a sessão, fecha a página ou perde a conta encerra a chamada.",
   },
   incompatible: {
     en: "The two programs cannot talk to each other",
