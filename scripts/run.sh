@@ -52,9 +52,12 @@ accounts() {
     signaller account list | awk -v kind="$1" '$2 == kind { print $1 }'
 }
 
+# The token in the file may be one that was revoked, or that of a door that was removed.
 make_door() {
     accounts device | grep -x door >/dev/null || signaller account add door --kind device
-    [ -s "$token" ] || (umask 077 && signaller token create door --name "make run" >"$token.new" && mv "$token.new" "$token")
+    if [ ! -s "$token" ] || ! signaller token list door | grep ' make run$' >/dev/null; then
+        (umask 077 && signaller token create door --name "make run" >"$token.new" && mv "$token.new" "$token")
+    fi
 }
 
 new_password() {
