@@ -115,6 +115,35 @@ test.concurrent(
   },
 );
 
+test.concurrent(
+  "what is kept for then is as the server had it at the last visit",
+  async ({ expect }) => {
+    await using house = await House.open();
+    const { page } = await openPage(await house.browser(), house.url);
+    await page.evaluate(ageKept);
+    await page.reload();
+    const renewed = async (): Promise<number> => {
+      const kept = await page.evaluate(readKept);
+      return kept.filter((text) => text !== "old").length;
+    };
+    await expect.poll(renewed).toBeGreaterThan(4);
+  },
+);
+
+/** Runs in the page: all that the service worker keeps is from an earlier server. */
+async function ageKept(): Promise<void> {
+  await navigator.serviceWorker.ready;
+  const cache = await caches.open("away");
+  for (const request of await cache.keys()) await cache.put(request, new Response("old"));
+}
+
+/** Runs in the page. */
+async function readKept(): Promise<string[]> {
+  const cache = await caches.open("away");
+  const all = await cache.matchAll();
+  return Promise.all(all.map((response) => response.text()));
+}
+
 /** What a page loads from now on, as it comes over the wire. */
 async function traffic(page: Page): Promise<Map<string, { url: string; bytes: number }>> {
   const session = await page.context().newCDPSession(page);

@@ -1,5 +1,5 @@
 // The service worker. The page always comes from the server, so it is never an old one; what is
-// kept here is only the page that says that the server cannot be reached.
+// kept here is only the page that says that the server cannot be reached, as it was at the last visit.
 
 const CACHE = "away";
 const AWAY = "/away/index.html";
@@ -18,7 +18,7 @@ addEventListener("fetch", (event) => {
   if (method !== "GET") return;
   // Certificates and profiles are navigated to as well; those are the browser's own business.
   if (mode === "navigate" && pathname === "/") {
-    event.respondWith(fetch(event.request).catch(() => kept(AWAY)));
+    event.respondWith(visit(event).catch(() => kept(AWAY)));
   } else if (KEPT.includes(pathname)) {
     event.respondWith(fetch(event.request).catch(() => kept(pathname)));
   }
@@ -28,6 +28,13 @@ addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil(show());
 });
+
+/** The server is there: what is kept is renewed, or stays as it is. */
+async function visit(event) {
+  const page = await fetch(event.request);
+  event.waitUntil(keep().catch(() => undefined));
+  return page;
+}
 
 async function keep() {
   const cache = await caches.open(CACHE);
