@@ -30,8 +30,8 @@ test: setup-test web
 
 soak: setup-test web
 	cargo test --workspace --no-run
-	cargo test --package intercom-tests -- --ignored --skip chaos
-	cargo test --package intercom-protocol --package signaller-core --package intercom-client
+	cargo test --package intercom-tests -- --ignored --skip chaos --show-output
+	cargo test --package intercom-protocol --package signaller-core --package intercom-client --package intercom-signaller
 
 chaos: as-root setup-test web
 	cargo test --workspace --no-run

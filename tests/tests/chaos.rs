@@ -319,8 +319,8 @@ impl Town {
         sound("signaller", self.signaller.program());
         let first = self.first;
         let is_flat = |now: &Usage| {
-            now.threads <= first.threads + 2
-                && now.files <= first.files + 2
+            now.threads <= first.threads + 3
+                && now.files <= first.files + 3
                 && now.kib <= first.kib + GROWN
         };
         for Device { account, program, .. } in &mut self.devices {
