@@ -1,10 +1,12 @@
 // Starts a media element under the browser's rules for sound.
 
 /**
- * Plays what the element has got. False: the browser wants a tap before it lets anything be heard;
- * the picture plays meanwhile, without sound.
+ * Plays what the element has got, with sound unless it is to be muted. False: the browser wants a
+ * tap before it lets anything be heard; the picture plays meanwhile, without sound.
  */
-export async function play(element: HTMLMediaElement): Promise<boolean> {
+export async function play(element: HTMLMediaElement, muted = false): Promise<boolean> {
+  // It may still be silent for want of a tap: then the browser has to say so again.
+  element.muted = muted;
   try {
     await element.play();
     return true;
