@@ -223,6 +223,8 @@ export class House {
 export interface Trace {
   /** Every address that was asked for, WebSockets included. */
   readonly requests: string[];
+  /** All that went over WebSockets, both ways. */
+  readonly said: string[];
   /** Errors on the console, uncaught ones, violations of the content security policy. */
   readonly errors: string[];
 }
@@ -236,11 +238,15 @@ export async function openPage(
   options: BrowserContextOptions = {},
 ): Promise<{ page: Page; trace: Trace }> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  const trace: Trace = { requests: [], errors: [] };
+  const trace: Trace = { requests: [], said: [], errors: [] };
   context.on("request", (request) => trace.requests.push(request.url()));
   await context.addInitScript(recordConnections);
   const page = await context.newPage();
-  page.on("websocket", (socket) => trace.requests.push(socket.url()));
+  page.on("websocket", (socket) => {
+    trace.requests.push(socket.url());
+    for (const event of ["framesent", "framereceived"] as const)
+      socket.on(event as "framesent", ({ payload }) => trace.said.push(String(payload)));
+  });
   page.on("pageerror", (error) => trace.errors.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error") trace.errors.push(message.text());

@@ -7,7 +7,7 @@ import { connections, frames, House, offered, openPage, PERMIT, watched } from "
 import { Person } from "./people.ts";
 
 /** The second of them gives no picture that could be sent. */
-const THREE_CAMERAS = "--use-fake-device-for-media-stream=device-count=3";
+const THREE_CAMERAS = "--use-fake-device-for-media-stream=fps=10,device-count=3";
 
 test("a call by keyboard alone: the focus follows the screens, and nothing keeps anybody out", async () => {
   await using house = await House.open("deny");

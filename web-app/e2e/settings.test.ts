@@ -4,6 +4,7 @@ import type { Page } from "playwright-core";
 import { test } from "vitest";
 import { fits } from "./access.ts";
 import { frames, House, offered, openPage, PERMIT } from "./harness.ts";
+import { leaks } from "./secrets.ts";
 
 const PASSWORD = "correct horse battery";
 
@@ -113,7 +114,7 @@ test.concurrent(
   async ({ expect }) => {
     await using house = await open();
     const browser = await house.browser();
-    const [{ page: here }, { page: phone }, { page: tablet }] = (await Promise.all(
+    const [{ page: here, trace }, { page: phone }, { page: tablet }] = (await Promise.all(
       [1, 2, 3].map(() => openPage(browser, house.url)),
     )) as [Opened, Opened, Opened];
     for (const page of [here, phone, tablet]) await logIn(page);
@@ -144,6 +145,9 @@ test.concurrent(
     await expect
       .poll(async () => (await Promise.all([phone, tablet].map(out))).every(Boolean))
       .toBe(true);
+    const [cookie] = await here.context().cookies();
+    const secrets = [PASSWORD, "quite another one", `${cookie?.value}`];
+    expect(await leaks(here, trace, secrets)).toEqual([]);
     await logIn(phone, "quite another one");
     await here.getByText("Connected", { exact: true }).waitFor();
   },

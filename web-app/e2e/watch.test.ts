@@ -11,6 +11,7 @@ import {
   sound,
   watched,
 } from "./harness.ts";
+import { Person } from "./people.ts";
 import { program } from "./program.ts";
 
 test("a picture of 1280×720 and sound arrive, and nobody else is asked for anything", async () => {
@@ -57,6 +58,23 @@ test("a killed signaller stops no picture, and the list is back soon", async () 
   await page.locator(offered("door")).click();
   await frames(page, 10);
   expect(await connections(page)).toHaveLength(2);
+});
+
+test("a picture that stops is said to be unstable, and got back over a new connection", async () => {
+  await using house = await House.open("deny");
+  await house.producer("door", "test:ball", await house.device("door"));
+  const ann = await Person.of(house, await house.browser(), "ann");
+  const lose = await ann.throttle();
+  await ann.page.locator(offered("door")).click();
+  await frames(ann.page, 10);
+  // It stands there for seconds only: the page itself looks out for it.
+  const unstable = ann.page.waitForFunction(() => document.body.innerText.includes("Unstable"));
+  await lose(100);
+  await unstable;
+  await expect.poll(async () => (await connections(ann.page)).length).toBeGreaterThan(1);
+  await lose(0);
+  await ann.page.getByText("Live", { exact: true }).waitFor();
+  await frames(ann.page, 10);
 });
 
 test("a producer that leaves is said to be gone, and watched again when it returns", async () => {
