@@ -380,6 +380,7 @@ async fn start_hub(
     limits: Limits,
 ) -> Result<(HubHandle, mpsc::Receiver<Change>), Broken> {
     let (accounts, changes) = store.watch().await?;
+    store.end_rings().await?;
     let calls = store.open_calls().await?.into_iter().map(Input::Restored);
     let inputs = accounts.into_iter().map(Input::AccountChanged).chain(calls).collect();
     let mut remembered = Vec::new();

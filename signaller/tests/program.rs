@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
@@ -11,7 +12,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Client, SDP, tcp};
+use common::{Client, SDP, http, tcp, tls_to};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
@@ -145,6 +146,33 @@ async fn the_flag_says_which_of_two_logins_stays() {
         stays.send(&json!({"type": "list", "id": 1})).await;
         while stays.next().await["type"] != "list" {}
     }
+}
+
+#[tokio::test]
+async fn what_rings_when_it_is_killed_was_missed() {
+    let mut program = Program::start(1024);
+    let [door, gate] = ["door", "gate"].map(|name| program.device(name));
+    let hello = |token: &str| json!({"type": "hello", "token": token});
+    let (mut caller, mut callee) =
+        (log_in(&program, hello(&door)).await, log_in(&program, hello(&gate)).await);
+    for device in [&mut caller, &mut callee] {
+        while device.next().await["type"] != "welcome" {}
+    }
+    caller.send(&json!({"type": "offerCall", "to": "gate", "media": {"audio": true}})).await;
+    while callee.next().await["type"] != "incomingCall" {}
+    // Whoever asks has all written down first. While it rings, it is not missed.
+    assert_eq!(program.missed(&gate).await, json!([]));
+    program.child.kill().unwrap();
+    program.child.wait().unwrap();
+    let data = mem::replace(&mut program.data, TempDir::new().unwrap());
+    let again = Program::spawn_in(
+        data,
+        Command::new(PROGRAM).arg("serve").env("INTERCOM_CONFIG", "/dev/null"),
+    );
+    let missed = again.missed(&gate).await;
+    assert_eq!(missed.as_array().unwrap().len(), 1, "{missed}");
+    let (with, reason) = (&missed[0]["caller"], &missed[0]["reason"]);
+    assert_eq!((with, reason), (&json!("door"), &json!("disconnected")), "{missed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -344,6 +372,27 @@ async fn a_relay_says_what_came_and_where_it_went_and_nothing_of_what_it_says() 
 }
 
 impl Program {
+    /// A new device, and a token of it.
+    fn device(&self, name: &str) -> String {
+        let run = |args: &[&str]| {
+            let dir = self.data.path().to_str().unwrap();
+            let output = run(&[args, &["--data-dir", dir]].concat());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+        };
+        run(&["account", "add", name, "--kind", "device"]);
+        run(&["token", "create", name])
+    }
+
+    async fn missed(&self, token: &str) -> Value {
+        let socket = tls_to(self.main, self.data.path()).await;
+        let line = "GET /api/calls?missed=true HTTP/1.1\r\nHost: localhost";
+        let answer = http(socket, &format!("{line}\r\nAuthorization: Bearer {token}")).await;
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let body: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
+        body["calls"].clone()
+    }
+
     async fn wait_blocking(self) -> (Option<i32>, String) {
         tokio::task::spawn_blocking(|| self.wait()).await.unwrap()
     }

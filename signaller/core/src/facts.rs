@@ -9,6 +9,8 @@ use crate::words::{EndReason, Media};
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
+    /// A call began to ring. One of the other two follows; without them the server is gone.
+    CallRings(RingingCall),
     /// An accepted call, as it now is: whoever keeps it can bring it back after a restart.
     CallOpen(OpenCall),
     /// A call is over; it may never have been accepted.
@@ -33,6 +35,17 @@ pub enum Fact {
         /// Which right.
         right: Right,
     },
+}
+
+/// A call that nobody has answered yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingingCall {
+    /// Its id.
+    pub call: CallId,
+    /// Who rings.
+    pub caller: AccountName,
+    /// Who is rung.
+    pub callee: AccountName,
 }
 
 /// An accepted call.

@@ -30,7 +30,7 @@ mod timers;
 mod words;
 
 pub use accounts::{Account, AccountName, Circle, Kind, NameError, Right, Rights};
-pub use facts::{EndedCall, Fact, OpenCall, OpenSession, OpenSide};
+pub use facts::{EndedCall, Fact, OpenCall, OpenSession, OpenSide, RingingCall};
 pub use hub::{EndView, Hub, Input, Output, Overview, PeerView, SessionView};
 pub use ids::{CallId, ConnId, CredentialId, PeerId, Rng, SessionId};
 pub use limits::{Limits, Rate, SecondLogin};

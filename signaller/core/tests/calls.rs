@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::{BOTH, World, named, phone_of};
 use signaller_core::{
     Account, AccountStatus, Answer, CallId, CallStage, Circle, CloseReason, EndCause, EndReason,
-    Fact, Input, Kind, Limits, Media, Notice, Refusal, RejectCause, Request, Right, Role,
-    SecondLogin,
+    Fact, Input, Kind, Limits, Media, Notice, Refusal, RejectCause, Request, Right, RingingCall,
+    Role, SecondLogin,
 };
 
 const RING: Duration = Duration::from_secs(30);
@@ -25,6 +25,9 @@ fn a_call_is_rung_accepted_and_hung_up() {
     let Notice::CallRinging { call, to } = &*world.next("ann") else { panic!() };
     let call = *call;
     assert_eq!(*to, named("bob"));
+    // Should the server be killed now, it is known what rang.
+    let ringing = RingingCall { call, caller: named("ann"), callee: named("bob") };
+    assert_eq!(world.facts, [Fact::CallRings(ringing)]);
     world.expect(
         "bob",
         &Notice::IncomingCall { call, from: named("ann"), media: BOTH, offer: None },

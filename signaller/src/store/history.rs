@@ -1,7 +1,8 @@
 //! Reading what was written down: open calls, calls that were, and the audit table.
 
 use signaller_core::{
-    AccountName, CallId, EndReason, Media, OpenCall, OpenSession, OpenSide, PeerId, SessionId,
+    AccountName, CallId, EndReason, Media, OpenCall, OpenSession, OpenSide, PeerId, RingingCall,
+    SessionId,
 };
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -52,8 +53,14 @@ impl Store {
     /// Accepted calls that have not ended, for the start of the server.
     pub(crate) async fn open_calls(&self) -> Result<Vec<OpenCall>, Broken> {
         // The newest first: should there be two of one account, the older one has ended.
-        let sql = "SELECT * FROM open_calls ORDER BY accepted DESC";
+        let sql = "SELECT * FROM open_calls WHERE callee_peer <> '' ORDER BY accepted DESC";
         known(&sqlx::query(sql).fetch_all(&self.db().quick).await?, open_call)
+    }
+
+    /// Calls that nobody has answered, and when they began to ring.
+    pub(super) async fn rings(&self) -> Result<Vec<(i64, RingingCall)>, Broken> {
+        let sql = "SELECT call, accepted, caller, callee FROM open_calls WHERE callee_peer = ''";
+        known(&sqlx::query(sql).fetch_all(&self.db().quick).await?, ring)
     }
 
     /// The last calls of an account, or of all, before that place in the log; the latest first.
@@ -153,6 +160,17 @@ fn call(row: &SqliteRow) -> Result<Option<CallEntry>, sqlx::Error> {
     let (id, began, rang, talked) =
         (row.try_get(0)?, row.try_get(3)?, row.try_get(4)?, row.try_get(5)?);
     Ok(Some(CallEntry { id, caller, callee, began, rang, talked, reason }))
+}
+
+fn ring(row: &SqliteRow) -> Result<Option<(i64, RingingCall)>, sqlx::Error> {
+    let (call, caller, callee): (String, String, String) =
+        (row.try_get(0)?, row.try_get(2)?, row.try_get(3)?);
+    let (Some(call), Ok(caller), Ok(callee)) =
+        (CallId::parse(&call), AccountName::parse(&caller), AccountName::parse(&callee))
+    else {
+        return Ok(None);
+    };
+    Ok(Some((row.try_get(1)?, RingingCall { call, caller, callee })))
 }
 
 fn open_call(row: &SqliteRow) -> Result<Option<OpenCall>, sqlx::Error> {

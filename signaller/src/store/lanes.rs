@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use signaller_core::{CallId, CredentialId, EndedCall, OpenCall};
+use signaller_core::{CallId, CredentialId, EndedCall, OpenCall, RingingCall};
 
 use super::db::millis;
 use super::record::Event;
@@ -23,6 +23,8 @@ const GRAIN: Duration = Duration::from_secs(60);
 pub(super) enum Job {
     /// A call is over.
     CallEnded(EndedCall),
+    /// A call rings.
+    CallRings(RingingCall),
     /// A call as it now is.
     CallOpen(OpenCall),
     /// What is new of a connection that may come back.
@@ -48,6 +50,7 @@ pub(super) struct Return {
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     ended: VecDeque<(i64, EndedCall)>,
+    rings: BTreeMap<CallId, (i64, RingingCall)>,
     open: BTreeMap<CallId, (i64, OpenCall)>,
     returns: BTreeMap<ResumeId, (i64, Return)>,
     used: BTreeMap<CredentialId, i64>,
@@ -62,6 +65,7 @@ impl Lanes {
     pub(super) fn put(&mut self, at: i64, job: Job) -> bool {
         match job {
             Job::CallEnded(call) => {
+                self.rings.remove(&call.call);
                 self.open.remove(&call.call);
                 // One that was accepted would come back with a restart.
                 if call.talked.is_some() {
@@ -70,7 +74,12 @@ impl Lanes {
                 }
                 put(&mut self.ended, at, call)
             }
+            Job::CallRings(call) => {
+                self.rings.insert(call.call, (at, call));
+                true
+            }
             Job::CallOpen(call) => {
+                self.rings.remove(&call.call);
                 // Its first time is when it was accepted.
                 let first = self.open.get(&call.call).map_or(at, |(first, _)| *first);
                 self.open.insert(call.call, (first, call));
@@ -133,6 +142,9 @@ impl Lanes {
         }
         if let Some((_, (at, call))) = self.open.pop_first() {
             return Some((at, Job::CallOpen(call)));
+        }
+        if let Some((_, (at, call))) = self.rings.pop_first() {
+            return Some((at, Job::CallRings(call)));
         }
         if let Some((id, (at, news))) = self.returns.pop_first() {
             return Some((at, Job::Return(id, news)));

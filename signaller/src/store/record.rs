@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use signaller_core::{AccountName, CredentialId, EndedCall, Fact, OpenCall, OpenSide, PeerId};
+use signaller_core::{
+    AccountName, CredentialId, EndReason, EndedCall, Fact, OpenCall, OpenSide, PeerId, RingingCall,
+};
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, interval_at, sleep};
@@ -156,6 +158,7 @@ impl Store {
     /// Takes down what the hub tells. Does not wait.
     pub(crate) fn record(&self, fact: Fact) {
         match fact {
+            Fact::CallRings(call) => self.note(Job::CallRings(call)),
             Fact::CallOpen(call) => self.note(Job::CallOpen(call)),
             Fact::CallEnded(call) => self.note(Job::CallEnded(call)),
             Fact::SessionStarted { call: Some(_), .. } => {} // the call says it
@@ -171,6 +174,16 @@ impl Store {
                 self.audit(Event::new(&who, Action::Right(right)).of(&of).refused());
             }
         }
+    }
+
+    /// What rang when the server was killed was missed. For how long it rang nobody knows.
+    pub(crate) async fn end_rings(&self) -> Result<(), Broken> {
+        for (began, RingingCall { call, caller, callee }) in self.rings().await? {
+            let (rang, reason) = (Duration::ZERO, EndReason::Disconnected);
+            let ended = EndedCall { call, caller, callee, rang, talked: None, reason };
+            self.note_at(began, Job::CallEnded(ended));
+        }
+        Ok(())
     }
 
     /// Adds to the audit table. Does not wait.
@@ -196,8 +209,12 @@ impl Store {
     }
 
     pub(super) fn note(&self, job: Job) {
+        self.note_at(now(), job);
+    }
+
+    fn note_at(&self, at: i64, job: Job) {
         let shared = &self.0.recorder.shared;
-        let has_room = shared.lanes().put(now(), job);
+        let has_room = shared.lanes().put(at, job);
         shared.news.notify_one();
         if !has_room && shared.lost.fetch_add(1, Ordering::Relaxed) == 0 {
             error!("the database is too slow: what happens now is not written down");
@@ -336,6 +353,7 @@ pub(super) async fn write(
 ) -> Result<(), sqlx::Error> {
     match job {
         Job::CallEnded(call) => write_ended_call(db, at, call).await,
+        Job::CallRings(call) => write_ring(db, at, call).await,
         Job::CallOpen(call) => write_open_call(db, at, call).await,
         Job::Return(id, news) if news.is_forgotten => forget(db, *id).await,
         Job::Return(id, news) => write_return(db, *id, news).await,
@@ -390,6 +408,17 @@ fn actor(name: Option<&AccountName>) -> Actor {
     }
 }
 
+/// Among the calls that are open, but the peer of its callee is not known yet.
+async fn write_ring(
+    db: &mut SqliteConnection,
+    at: i64,
+    RingingCall { call, caller, callee }: &RingingCall,
+) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO open_calls VALUES (?, ?, ?, '', 0, '[]', ?, '', 0, '[]', '[]')";
+    let ring = sqlx::query(sql).bind(call.to_string()).bind(at);
+    ring.bind(caller.as_str()).bind(callee.as_str()).execute(db).await.map(drop)
+}
+
 async fn write_open_call(
     db: &mut SqliteConnection,
     at: i64,
@@ -400,9 +429,9 @@ async fn write_open_call(
         .iter()
         .map(|s| [s.session.to_string(), s.producer.to_string(), s.consumer.to_string()])
         .collect();
-    // It was accepted when it was first written.
+    // It was accepted when it was first written as such.
     let sql = "INSERT OR REPLACE INTO open_calls VALUES (?1,
-               coalesce((SELECT accepted FROM open_calls WHERE call = ?1), ?2),
+               coalesce((SELECT accepted FROM open_calls WHERE call = ?1 AND callee_peer <> ''), ?2),
                ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let mut query = sqlx::query(sql).bind(call.call.to_string()).bind(at);
     for OpenSide { account, peer, media, attached } in [&call.caller, &call.callee] {
@@ -422,11 +451,12 @@ async fn write_ended_call(
     call: &EndedCall,
 ) -> Result<(), sqlx::Error> {
     let EndedCall { call, caller, callee, rang, talked, reason } = call;
-    let sql = "DELETE FROM open_calls WHERE call = ? RETURNING accepted";
-    let accepted: Option<i64> =
+    let sql = "DELETE FROM open_calls WHERE call = ?
+               RETURNING CASE callee_peer WHEN '' THEN NULL ELSE accepted END";
+    let accepted: Option<Option<i64>> =
         sqlx::query_scalar(sql).bind(call.to_string()).fetch_optional(&mut *db).await?;
     // The hub knows a call since the start of the server, we since it was accepted.
-    let known = accepted.map(|accepted| (at - accepted).max(0));
+    let known = accepted.flatten().map(|accepted| (at - accepted).max(0));
     let (rang, talked) = (millis(*rang), talked.map(|talked| known.unwrap_or(millis(talked))));
     sqlx::query(
         "INSERT INTO calls (call, caller, callee, began, rang, talked, reason)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 use signaller_core::{
     Account, AccountName, CallId, Circle, EndReason, EndedCall, Fact, Kind, Media, OpenCall,
-    OpenSession, OpenSide, PeerId, Right, SessionId,
+    OpenSession, OpenSide, PeerId, Right, RingingCall, SessionId,
 };
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -536,6 +536,59 @@ async fn an_open_call_outlives_the_server() {
     };
     assert!((3_600_000..3_605_000).contains(&talked), "{talked}");
     assert!((db::now() - began - talked - 1500).abs() < 5_000);
+}
+
+#[tokio::test]
+async fn what_rang_when_the_server_was_killed_was_missed() {
+    let house = House::inhabited().await;
+    let ring = |digit| {
+        let (caller, callee) = (name("door"), name("ann"));
+        Fact::CallRings(RingingCall { call: call_id(digit), caller, callee })
+    };
+    for (digit, next) in [
+        ('1', None),
+        ('2', Some(ended('2', "ann", None, EndReason::Rejected))),
+        ('3', Some(Fact::CallOpen(OpenCall { call: call_id('3'), ..open_call() }))),
+    ] {
+        house.store.record(ring(digit));
+        house.store.flush().await;
+        next.into_iter().for_each(|fact| house.store.record(fact));
+    }
+    house.store.close().await;
+    // A minute passes before it is started again.
+    house.sql("UPDATE open_calls SET accepted = accepted - 60000").await;
+    house.sql("UPDATE accounts SET created = created - 60000").await;
+    let store = Store::open(house.dir.path()).await.unwrap();
+    store.end_rings().await.unwrap();
+    let open: Vec<_> = store.open_calls().await.unwrap().iter().map(|open| open.call).collect();
+    assert_eq!(open, [call_id('3')]);
+    let missed = store.missed(&name("ann"), 0, None, 10).await.unwrap();
+    let [CallEntry { rang: 0, talked: None, began, reason, .. }] = missed[..] else {
+        panic!("{missed:?}")
+    };
+    assert_eq!(reason, EndReason::Disconnected);
+    assert!(db::now() - began >= 60_000, "when it rang, not when it was found");
+    store.end_rings().await.unwrap();
+    assert_eq!(store.missed(&name("ann"), 0, None, 10).await.unwrap(), missed);
+}
+
+#[tokio::test]
+async fn ringing_is_not_talking() {
+    let house = House::inhabited().await;
+    let store = &house.store;
+    for (digit, is_written) in [('1', true), ('2', false)] {
+        let (call, caller, callee) = (call_id(digit), name("door"), name("ann"));
+        store.record(Fact::CallRings(RingingCall { call, caller, callee }));
+        store.flush().await;
+        house.sql("UPDATE open_calls SET accepted = accepted - 3600000").await;
+        if is_written {
+            store.record(Fact::CallOpen(OpenCall { call, ..open_call() }));
+            store.flush().await;
+        }
+        store.record(ended(digit, "ann", Some(5_000), EndReason::Hangup));
+        let talked = store.calls(None, None, 1).await.unwrap()[0].talked.unwrap();
+        assert!(talked < 600_000, "{talked}");
+    }
 }
 
 #[tokio::test]

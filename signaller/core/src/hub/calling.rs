@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::Hub;
 use crate::accounts::{AccountName, Right};
 use crate::calls::{Call, Side};
-use crate::facts::{EndedCall, Fact, OpenCall, OpenSession, OpenSide};
+use crate::facts::{EndedCall, Fact, OpenCall, OpenSession, OpenSide, RingingCall};
 use crate::ids::{CallId, ConnId, PeerId, SessionId};
 use crate::limits::weight;
 use crate::peers::Peer;
@@ -57,6 +57,7 @@ impl Hub {
         }
         self.publish(&from);
         self.publish(to);
+        self.record(Fact::CallRings(RingingCall { call: id, caller: from, callee: to.clone() }));
         Ok(())
     }
 
