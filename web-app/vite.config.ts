@@ -8,7 +8,7 @@ export default defineConfig({
   // The server's content security policy allows files of its own origin only: nothing is inlined.
   build: {
     target: "es2022",
-    cssTarget: ["chrome111", "firefox114", "safari16.4"],
+    cssTarget: ["chrome111", "firefox121", "safari16.4"],
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },

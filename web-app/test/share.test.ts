@@ -54,6 +54,17 @@ describe("what this browser sends", () => {
     expect(world.viewers).toBe(2);
   });
 
+  it("is sent as well by a browser that lets nobody order its codecs", async () => {
+    vi.stubGlobal("RTCPeerConnection", OldConnection);
+    const world = new World();
+    const tracks = [new Track("video"), new Track("audio")];
+    await world.produce(tracks, null);
+    world.share.admit("viewer", "s", null, null);
+    await Promise.resolve();
+    expect(sent()).toEqual([tracks]);
+    expect(world.viewers).toBe(1);
+  });
+
   it("ends for whoever is not reached within 12 s, and then for nobody else", async () => {
     vi.useFakeTimers();
     const world = new World();
@@ -192,5 +203,13 @@ class Connection extends EventTarget {
 
   close(): void {
     this.isClosed = true;
+  }
+}
+
+/** Firefox before 128. */
+class OldConnection extends Connection {
+  override addTransceiver(track: Track): object {
+    super.addTransceiver(track);
+    return {};
   }
 }

@@ -215,7 +215,8 @@ function addTrack(
   const available = RTCRtpSender.getCapabilities(track.kind)?.codecs ?? [];
   const preferences =
     track.kind === "video" ? videoPreferences(available, codec) : audioPreferences(available);
-  transceiver.setCodecPreferences(preferences);
+  // Firefox has it since 128; before, the order is the browser's own.
+  transceiver.setCodecPreferences?.(preferences);
 }
 
 /** `completed` may come without `connected`. */
