@@ -162,11 +162,17 @@ fn loudspeaker(spec: &AudioSink) -> Result<Option<gst::Element>, ElementError> {
     Ok((element::opens(&sink) && is_known(spec)).then_some(sink))
 }
 
-/// PulseAudio opens before it looks for the name, and then fails while it plays.
+/// PulseAudio and PipeWire open before they look for the name: the one then fails while it plays, the
+/// other plays elsewhere.
 fn is_known(spec: &AudioSink) -> bool {
-    let AudioSink::Pulse(Some(_)) = spec else { return true };
-    let known = devices::list(devices::Kind::Loudspeaker);
-    known.iter().any(|device| device.spec == spec.to_string())
+    match spec {
+        AudioSink::Pulse(Some(_)) => {
+            let known = devices::list(devices::Kind::Loudspeaker);
+            known.iter().any(|device| device.spec == spec.to_string())
+        }
+        AudioSink::Pipewire(Some(name)) => devices::pipewire_knows(name),
+        _ => true,
+    }
 }
 
 #[cfg(test)]

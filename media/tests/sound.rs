@@ -21,7 +21,7 @@ use intercom_media::{
 use tempfile::TempDir;
 
 const ROLE: &str = "INTERCOM_TEST_SOUND";
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What the programs below do, in a process with the right environment: `play SPEC`, `hear SPEC`,
 /// `miss SPEC` or `list`.
@@ -122,7 +122,7 @@ impl Home {
     /// A line of shell; the tools of PipeWire wait for ever for a server that is not there yet.
     fn sh(&self, line: &str) -> Command {
         let mut command = self.command("timeout");
-        command.args(["4", "sh", "-c", line]);
+        command.args(["10", "sh", "-c", line]);
         command
     }
 
@@ -138,13 +138,26 @@ impl Home {
         command
     }
 
+    /// Plays until the home is gone.
     fn play(&mut self, spec: &str) {
         let child = self.part(&format!("play {spec}")).spawn().unwrap();
         self.started.push(child);
     }
 
+    /// Ends what was started last.
+    fn stop(&mut self) {
+        let mut child = self.started.pop().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     fn expect_to_hear(&self, spec: &str) {
         self.hear(spec).unwrap_or_else(|silence| panic!("{silence}"));
+    }
+
+    fn expect_to_miss(&self, spec: &str) {
+        let output = self.part(&format!("miss {spec}")).output().unwrap();
+        assert!(output.status.success(), "{spec}: {output:?}");
     }
 
     /// `Err` says what everybody had to say.
@@ -159,6 +172,7 @@ impl Home {
 
     fn devices(&self) -> String {
         let output = self.part("list").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -213,9 +227,13 @@ fn pulse_plays_and_hears() {
     let devices = home.devices();
     assert!(devices.contains("Loudspeaker pulse:door "), "{devices}");
     assert!(devices.contains("Microphone pulse:door.monitor "), "{devices}");
-    assert!(home.part("miss pulse:nosuch").output().unwrap().status.success());
+    home.expect_to_miss("pulse:nosuch");
+    for loudspeaker in ["auto", "pulse", "pulse:door"] {
+        home.play(loudspeaker);
+        home.expect_to_hear("pulse:door.monitor");
+        home.stop();
+    }
     home.play("pulse:door");
-    home.expect_to_hear("pulse:door.monitor");
     home.expect_to_hear("pulse");
     home.expect_to_hear("auto");
 }
@@ -249,8 +267,39 @@ fn over_pipewire() -> Result<(), String> {
         let link = format!("pw-link door:monitor_{side} mic:input_{side}");
         await_success(|| home.sh(&link), "a way from the loudspeaker to the microphone");
     }
-    home.play("pipewire:door");
-    home.hear("pipewire:mic")
+    // More than once: it has ended most programs that looked, not all.
+    for _ in 0..6 {
+        let devices = home.devices();
+        assert!(devices.contains("Loudspeaker pipewire:door "), "{devices}");
+        assert!(devices.contains("Microphone pipewire:mic "), "{devices}");
+    }
+    home.expect_to_miss("pipewire:nosuch");
+    for loudspeaker in ["pipewire", "pipewire:door"] {
+        home.play(loudspeaker);
+        home.hear("pipewire:mic")?;
+        home.stop();
+    }
+    Ok(())
+}
+
+/// Two seconds of a tone that begin again as often as they end.
+#[test]
+fn alsa_hears() {
+    let home = Home::new();
+    let tone = home.path().join("tone");
+    let samples = (0..96_000).map(|at: i32| if at % 96 < 48 { 8_000i16 } else { -8_000 });
+    std::fs::write(&tone, samples.flat_map(i16::to_le_bytes).collect::<Vec<_>>()).unwrap();
+    std::fs::write(
+        home.path().join("asoundrc"),
+        format!(
+            "pcm.mic {{ type file; slave.pcm {{ type null }}; file /dev/null; infile \"{}\"; \
+             format raw }}\npcm.!default mic\n",
+            tone.display()
+        ),
+    )
+    .unwrap();
+    home.expect_to_hear("alsa:mic");
+    home.expect_to_hear("auto");
 }
 
 #[test]
