@@ -362,6 +362,54 @@ async fn both_ends_say_what_came_in() {
 }
 
 #[tokio::test]
+async fn what_came_in_is_said_after_a_while_however_little_it_was() {
+    let server = open_house().await;
+    let mut ann = new_account(&server, "ann").await;
+    ann.say(json!({"type": "list"})).await;
+    ann.hear("list").await;
+    // After 5 s.
+    let acknowledged = async {
+        loop {
+            let message = ann.client.next().await;
+            if message["type"] == "ack" {
+                break message["received"].clone();
+            }
+        }
+    };
+    assert_eq!(timeout(Duration::from_secs(30), acknowledged).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn who_says_nothing_does_not_keep_its_place() {
+    let server = open_house().await;
+    let start = Instant::now();
+    let mut silent = socket(&server).await;
+    // After 10 s.
+    let closed = timeout(Duration::from_secs(60), silent.closed()).await.unwrap();
+    assert_eq!(closed, (4401, "no hello within 10 s".to_owned()));
+    assert!(start.elapsed() >= Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn guesses_in_a_hello_are_slowed_down() {
+    let server = open_house().await;
+    let mut wrong = 0;
+    // Each has to wait twice as long as the one before: no machine is so busy that it does not.
+    loop {
+        let mut client = socket(&server).await;
+        let answer = hello(&mut client, login("nobody")).await;
+        assert_eq!(client.closed().await.0, 4401);
+        match answer["code"].as_str() {
+            Some("badLogin") => wrong += 1,
+            Some("tooManyFailures") => break,
+            _ => panic!("{answer}"),
+        }
+        assert!(wrong < 10, "{wrong} guesses, and none of them waits");
+    }
+    assert!(wrong >= 3, "three are free");
+}
+
+#[tokio::test]
 async fn logging_out_is_for_good() {
     let server = open_house().await;
     let mut ann = new_account(&server, "ann").await;
