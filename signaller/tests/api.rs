@@ -743,21 +743,30 @@ async fn guessing_is_slowed_down_and_tells_nothing() {
         // The handshakes take their time before.
         guesses.push((house.server.tls().await, guess.clone()));
     }
-    let guesses = guesses.into_iter().map(async |(socket, guess)| {
+    let later = guesses.split_off(3);
+    let guess = async |(socket, guess): (_, String)| {
         let kind = ["Content-Type: application/json"];
         ask_raw(socket, &Pass::Nothing, "POST /api/login", &kind, &guess).await
-    });
-    let answers = join_all(guesses).await;
-    let (wrong, hasty): (Vec<_>, Vec<_>) =
-        answers.into_iter().partition(|answer| answer.status == 401);
-    assert_eq!((wrong.len(), hasty.len()), (3, 5), "three are free");
+    };
+    let first = join_all(guesses.into_iter().map(guess)).await;
+    for answer in &first {
+        assert_eq!(answer.status, 401, "three are free: {}", answer.body);
+    }
+    // A busy machine may take as long as one of them has to wait.
+    let (mut wrong, hasty): (Vec<_>, Vec<_>) = join_all(later.into_iter().map(guess))
+        .await
+        .into_iter()
+        .partition(|answer| answer.status == 401);
+    assert!(!hasty.is_empty(), "five more, and none of them waits");
+    wrong.extend(first);
     for answer in &wrong {
         assert_eq!(answer.body, wrong[0].body);
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
     for answer in hasty {
         assert_eq!((answer.status, answer.body["code"].as_str()), (429, Some("tooManyFailures")));
-        assert_eq!(answer.header("retry-after"), Some("1"));
+        let wait: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=13).contains(&wait), "{wait}");
     }
     let metrics = house.ask(&Pass::Nothing, "GET /metrics", None).await;
     let metrics = metrics.body.as_str().unwrap();
