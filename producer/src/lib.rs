@@ -7,6 +7,8 @@ pub mod args;
 mod live;
 mod status;
 
+use std::{io, path::PathBuf};
+
 use intercom_client::Media;
 use intercom_media::{
     call::{Ear, Greeting, Line, Manner, Phone},
@@ -96,7 +98,7 @@ fn phone(args: &Args, sender: &Sender) -> Result<Phone, ProducerError> {
     let manner = Manner::Device { answer, button, greeting };
     let phone = Phone::new(line, ear, sender.signaller.clone(), media, manner);
     if let Some(path) = &args.control_socket {
-        phone.listen(path).map_err(ProducerError::Run)?;
+        phone.listen(path).map_err(|error| ProducerError::Control(path.clone(), error))?;
     }
     Ok(phone)
 }
@@ -125,6 +127,9 @@ pub enum ProducerError {
     /// What is heard and seen of calls cannot be played, or written.
     #[error(transparent)]
     Ear(RecordError),
+    /// The control socket cannot be made.
+    #[error("the control socket {} cannot be made: {}", .0.display(), .1)]
+    Control(PathBuf, io::Error),
     /// It was built and failed.
     #[error(transparent)]
     Run(RunError),
@@ -135,7 +140,7 @@ impl ProducerError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Element(ElementError::NothingFound(_)) | Self::Run(_) => 1,
-            Self::Element(_) | Self::Ear(_) => 2,
+            Self::Element(_) | Self::Ear(_) | Self::Control(..) => 2,
         }
     }
 }

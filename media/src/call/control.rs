@@ -5,7 +5,7 @@ use std::{
     fs::{self, Permissions},
     io,
     os::unix::{
-        fs::{MetadataExt, PermissionsExt},
+        fs::{FileTypeExt, MetadataExt, PermissionsExt},
         net::UnixStream as Probe,
     },
     path::{Path, PathBuf},
@@ -89,8 +89,17 @@ impl Request {
     }
 }
 
-/// What a process left that did not end in order. Nothing else is removed.
+/// What a process left that did not end in order. Nothing else is removed: to connect to a file that
+/// is no socket is refused as well, and through a link it is another one that refuses.
 fn remove_stale(path: &Path) -> io::Result<()> {
+    let there = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        there => there?.file_type(),
+    };
+    if !there.is_socket() {
+        let what = "something is there already that is no socket, and is left alone";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+    }
     match Probe::connect(path) {
         Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another program listens there")),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
@@ -127,7 +136,31 @@ async fn ask(line: &str, tell: &UnboundedSender<News>) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::{fs::symlink, net::UnixListener};
+
     use super::*;
+
+    #[test]
+    fn only_a_socket_that_nobody_serves_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, stale, link] = ["file", "stale", "link"].map(|name| dir.path().join(name));
+        fs::write(&file, "of value").unwrap();
+        let listener = UnixListener::bind(&stale).unwrap();
+        symlink(&stale, &link).unwrap();
+        assert_eq!(remove_stale(&stale).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(listener);
+        for path in [&file, &link, &dir.path().to_owned()] {
+            assert_eq!(remove_stale(path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"of value");
+        assert!(link.is_symlink());
+        for _ in 0..2 {
+            remove_stale(&stale).unwrap();
+            assert!(!stale.exists());
+        }
+    }
 
     #[test]
     fn lines() {

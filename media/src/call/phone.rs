@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    io,
     path::Path,
     rc::Rc,
     time::{Duration, Instant},
@@ -187,19 +188,12 @@ impl Phone {
     ///
     /// # Errors
     /// The socket cannot be made.
-    pub fn listen(&self, path: &Path) -> Result<(), RunError> {
+    pub fn listen(&self, path: &Path) -> io::Result<()> {
         let mut state = self.0.borrow_mut();
         let State { line: Some(line), sources: Some(sources), .. } = &*state else {
             return Ok(());
         };
-        let control = Control::listen(path, line.runtime(), sources.tell.clone());
-        let failed = |error| {
-            RunError::Other(format!(
-                "the control socket {} cannot be made: {error}",
-                path.display()
-            ))
-        };
-        state.control = Some(control.map_err(failed)?);
+        state.control = Some(Control::listen(path, line.runtime(), sources.tell.clone())?);
         Ok(())
     }
 
