@@ -1,6 +1,7 @@
 // Calls between people in browsers, and with a device, over the real programs.
 
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connections, House, PERMIT } from "./harness.ts";
@@ -10,6 +11,9 @@ import { toneShare } from "./wav.ts";
 
 /** Several calls at once on a small machine. */
 const SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=10,display-media-type=browser";
+
+/** For what is tried three times. */
+const THRICE = { timeout: 300_000 };
 
 let house: House;
 let browser: Browser;
@@ -71,6 +75,8 @@ test.concurrent("a third one sees that both are busy, and nothing else", async (
   await using pair = await two("gus", "hal");
   const [gus, hal] = pair.people;
   await using ivy = await Person.of(house, browser, "ivy");
+  // She was there before the call was.
+  await ivy.page.getByRole("button", { name: "Call gus", exact: true }).waitFor();
   await talk(gus, hal);
   for (const name of ["gus", "hal"]) {
     const entry = ivy.page.getByRole("listitem").filter({ hasText: name });
@@ -79,9 +85,15 @@ test.concurrent("a third one sees that both are busy, and nothing else", async (
   }
   expect(await ivy.page.locator("[data-peer]").count()).toBe(0);
   const said = await ivy.page.evaluate(pry);
-  expect(said.refusals).toEqual({ startSession: "forbidden", offerCall: "busy" });
-  expect(said.heard).not.toMatch(/callId|sdp|candidate/);
+  expect(said).toEqual({ startSession: "forbidden", offerCall: "busy" });
   await Promise.all([gus, hal].map(async (one) => one.seesMotion()));
+  await gus.press("Hang up");
+  await ivy.page.getByRole("button", { name: "Call gus", exact: true }).waitFor();
+  // All that was said to her page, from before the call until after it; and to one of theirs.
+  const secret = /callId|sdp|candidate/;
+  expect(ivy.trace.said.filter((text) => secret.test(text))).toEqual([]);
+  expect(ivy.trace.said.filter((text) => /"presence".*"gus"/.test(text))).not.toEqual([]);
+  expect(gus.trace.said.filter((text) => secret.test(text))).not.toEqual([]);
 });
 
 test.concurrent("who closes the tab has hung up", async () => {
@@ -199,26 +211,32 @@ test.concurrent("a person and a device see and hear each other", async () => {
   await door.line(/^call ended: hangup$/);
 });
 
-test.concurrent("a call outlives its signaller, which is killed and comes back", async () => {
-  await using own = await House.open("deny");
-  const at = await own.browser(PERMIT, SLOW_CAMERA);
-  const [ann, bob] = await Promise.all([Person.of(own, at, "ann"), Person.of(own, at, "bob")]);
-  await talk(ann, bob);
-  const made = await Promise.all([ann, bob].map(async ({ page }) => connections(page)));
-  await Promise.all([ann, bob].map(async (one) => one.watchForGaps()));
-  await own.killSignaller();
-  await ann.sees("The server is away");
-  await Promise.all([ann, bob].map(async (one) => one.seesMotion(60)));
-  await own.startSignaller("deny");
-  for (const one of [ann, bob])
-    await one.page.getByText("The server is away").waitFor({ state: "detached" });
-  await Promise.all([ann, bob].map(async (one) => one.seesMotion(30)));
-  // The same ones; and the picture stood still for less than a new one takes.
-  expect(await Promise.all([ann, bob].map(async ({ page }) => connections(page)))).toEqual(made);
-  for (const one of [ann, bob]) expect(await one.longestGap()).toBeLessThan(5_000);
-  await bob.press("Hang up");
-  await Promise.all([ann, bob].map(async (one) => one.sees("Call ended")));
-});
+test.concurrent(
+  "a call outlives its signaller, which is killed and comes back",
+  THRICE,
+  async () => {
+    await using own = await House.open("deny");
+    const at = await own.browser(PERMIT, SLOW_CAMERA);
+    const [ann, bob] = await Promise.all([Person.of(own, at, "ann"), Person.of(own, at, "bob")]);
+    await talk(ann, bob);
+    const outage = async (): Promise<void> => {
+      await own.killSignaller();
+      await ann.sees("The server is away");
+      await Promise.all([ann, bob].map(async (one) => one.seesMotion(60)));
+      await own.startSignaller("deny");
+      for (const one of [ann, bob])
+        await one.page.getByText("The server is away").waitFor({ state: "detached" });
+      await Promise.all([ann, bob].map(async (one) => one.seesMotion(30)));
+    };
+    // A busy machine may stand still for as long as a picture may; hardly three times.
+    let asBefore = false;
+    for (let tries = 0; tries < 3 && !asBefore; tries += 1)
+      asBefore = await playsOn([ann, bob], outage);
+    expect(asBefore).toBe(true);
+    await bob.press("Hang up");
+    await Promise.all([ann, bob].map(async (one) => one.sees("Call ended")));
+  },
+);
 
 test.concurrent("who hangs up while there is no server is out of the call for good", async () => {
   await using own = await House.open("deny");
@@ -268,6 +286,44 @@ test.concurrent("a call outlives 20 s without a network", async () => {
   await Promise.all([pat, quin].map(async (one) => one.sees("Call ended")));
 });
 
+test.concurrent("a call through which nothing gets ends by itself, and both hear why", async () => {
+  await using pair = await two("amy", "ben");
+  const [amy, ben] = pair.people;
+  const lose = await ben.throttle();
+  await talk(amy, ben);
+  // The server reaches both all the while.
+  await lose(100);
+  await Promise.all([amy, ben].map(async (one) => one.sees("Unstable")));
+  for (const one of [amy, ben]) {
+    await one.sees("Picture and sound did not get through");
+    await one.sees("there is no direct way between you");
+    await one.sees("You talked for");
+  }
+});
+
+test.concurrent("whose browser keeps camera and microphone shut is in the call, too", async () => {
+  const shut = await house.browser(SLOW_CAMERA);
+  await using art = await Person.of(house, browser, "art");
+  await using bea = await Person.of(house, shut, "bea");
+  await art.call("bea");
+  await bea.rungBy("art");
+  await bea.press("Accept");
+  await bea.seesMotion();
+  await bea.sees("The browser may not use your camera and microphone");
+  await art.sees("bea’s camera is off");
+  await art.page.getByText("bea is muted").waitFor({ state: "attached" });
+  await bea.press("Hang up");
+  await art.sees("Call ended");
+  // And who rings is told before anybody answers.
+  for (const one of [art, bea]) await one.press("Back");
+  await bea.call("art");
+  await art.rungBy("bea");
+  await bea.sees("The browser may not use your camera and microphone");
+  await bea.press("Cancel the call");
+  await art.sees("Missed call from bea");
+  expect([...art.trace.errors, ...bea.trace.errors]).toEqual([]);
+});
+
 interface Pair extends AsyncDisposable {
   readonly people: readonly [Person, Person];
 }
@@ -289,16 +345,28 @@ async function talk(caller: Person, callee: Person): Promise<void> {
   await Promise.all([caller, callee].map(async (one) => one.seesMotion()));
 }
 
-/** Runs in the page of somebody whom a call is none of their business. */
-async function pry(): Promise<{ refusals: Record<string, string>; heard: string }> {
+/**
+ * Whether the same plays on through it: connections, streams and tracks; and the picture stood
+ * still for less than a new one takes.
+ */
+async function playsOn(people: Person[], meanwhile: () => Promise<void>): Promise<boolean> {
+  const playing = async (): Promise<unknown> =>
+    Promise.all(people.map(async (one) => [await connections(one.page), await one.played()]));
+  const before = await playing();
+  for (const one of people) await one.watchForGaps();
+  await meanwhile();
+  const gaps = await Promise.all(people.map(async (one) => one.longestGap()));
+  return Math.max(...gaps) < 5_000 && isDeepStrictEqual(await playing(), before);
+}
+
+/** Runs in the page of somebody whom gus's call is none of their business: how each try is refused. */
+async function pry(): Promise<Record<string, string>> {
   const socket = new WebSocket(`wss://${location.host}/ws`, "intercom.v1");
-  const heard: string[] = [];
   const answers = new Map<number, (message: Record<string, unknown>) => void>();
   const hear = async (id: number): Promise<Record<string, unknown>> =>
     new Promise((resolve) => answers.set(id, resolve));
   const welcome = hear(0);
   socket.onmessage = ({ data }: MessageEvent<string>) => {
-    heard.push(data);
     const message = JSON.parse(data) as Record<string, unknown>;
     answers.get(message["type"] === "welcome" ? 0 : Number(message["id"]))?.(message);
   };
@@ -309,11 +377,11 @@ async function pry(): Promise<{ refusals: Record<string, string>; heard: string 
     socket.send(JSON.stringify({ ...message, id }));
     return answer;
   };
-  const list = (await ask(1, { type: "list" }))["producers"] as { id: string }[];
-  const session = await ask(2, { type: "startSession", peerId: list[0]?.id ?? "nobody" });
+  const list = (await ask(1, { type: "list" }))["producers"] as { id: string; account?: string }[];
+  const gus = list.find(({ account }) => account === "gus");
+  const session = await ask(2, { type: "startSession", peerId: gus?.id ?? "not listed" });
   const media = { audio: true, video: true };
   const call = await ask(3, { type: "offerCall", to: "gus", media });
   socket.close();
-  const refusals = { startSession: `${session["code"]}`, offerCall: `${call["code"]}` };
-  return { refusals, heard: heard.join("\n") };
+  return { startSession: `${session["code"]}`, offerCall: `${call["code"]}` };
 }

@@ -124,6 +124,15 @@ export class Person {
     return sound(this.page);
   }
 
+  /** What of the other side is played: its stream and its tracks, by their ids. */
+  async played(): Promise<string[]> {
+    return this.page.evaluate((live) => {
+      const stream = document.querySelector<HTMLVideoElement>(live)?.srcObject;
+      if (!(stream instanceof MediaStream)) throw new Error("nothing is played");
+      return [stream, ...stream.getTracks()].map(({ id }) => id);
+    }, LIVE);
+  }
+
   /** How many times the other side's picture is as wide as it is high. */
   async shape(): Promise<number> {
     return this.page.evaluate(() => {
