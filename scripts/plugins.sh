@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 dir=$PWD/plugins
 built=${CARGO_TARGET_DIR:-target}/release
 files=(libgstintercom.so libgstrsrtp.so)
-elements=(webrtcsink:libgstintercom.so webrtcsrc:libgstintercom.so rtpgccbwe:libgstrsrtp.so)
+elements=({intercom,webrtc}{sink,src}:libgstintercom.so rtpgccbwe:libgstrsrtp.so)
 
 die() { echo "plugins: $1" >&2; exit 1; }
 
