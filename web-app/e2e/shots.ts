@@ -2,7 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 
 const DIR = process.env["INTERCOM_SCREENSHOTS"];
 
@@ -15,8 +15,8 @@ export const SIZES = {
 
 export type Size = keyof typeof SIZES;
 
-/** Keeps what the page shows as NAME-SIZE.jpg. */
-export async function shot(page: Page, name: string, size: Size): Promise<void> {
+/** Keeps what the page shows as NAME-SIZE.jpg: from its beginning, or where `at` is seen. */
+export async function shot(page: Page, name: string, size: Size, at?: Locator): Promise<void> {
   if (DIR === undefined) return;
   await mkdir(DIR, { recursive: true });
   await page.evaluate(() => {
@@ -24,6 +24,7 @@ export async function shot(page: Page, name: string, size: Size): Promise<void> 
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     window.scrollTo(0, 0);
   });
+  await at?.scrollIntoViewIfNeeded();
   const path = join(DIR, `${name}-${size}.jpg`);
   await page.screenshot({ path, type: "jpeg", quality: 82, scale: "css" });
 }

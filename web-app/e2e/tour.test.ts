@@ -1,39 +1,15 @@
 // Every screen once, on a phone and on a desk: all can use it, and `npm run screenshot` keeps it.
 
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { fits } from "./access.ts";
 import { frames, House, offered, openPage, PERMIT, type Trace } from "./harness.ts";
 import { isShooting, shot, SIZES, type Size } from "./shots.ts";
 
-/** What the guide shows. */
-const KEPT: Readonly<Record<Size, readonly string[]>> = {
-  phone: [
-    "login",
-    "home",
-    "wall",
-    "waiting",
-    "incoming",
-    "call",
-    "history",
-    "settings",
-    "admin-accounts",
-  ],
-  desktop: [
-    "wall",
-    "incoming",
-    "call",
-    "history",
-    "settings",
-    "admin-accounts",
-    "admin-connections",
-    "admin-audit",
-  ],
-};
 const PASSWORD = "correct horse battery";
 
 test.each<Size>(["phone", "desktop"])("a tour on a %s", { timeout: 300_000 }, async (size) => {
-  await using house = await House.open("deny");
+  await using house = await House.open("deny", "--registration", "open");
   await house.manage("account add ann --kind admin --label Ann", `${PASSWORD}\n`);
   await house.manage("account add bob --label Bob", `${PASSWORD}\n`);
   const [door, garden] = [await house.device("door"), await house.device("garden")];
@@ -49,6 +25,9 @@ test.each<Size>(["phone", "desktop"])("a tour on a %s", { timeout: 300_000 }, as
 
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   await show(page, "login", size);
+  await page.getByRole("button", { name: "Make an account" }).click();
+  await show(page, "register", size);
+  await page.getByRole("button", { name: "I have an account" }).click();
   await logIn(page, "ann");
   await label(page, "door", "Front door");
   await label(page, "garden", "Garden");
@@ -59,10 +38,11 @@ test.each<Size>(["phone", "desktop"])("a tour on a %s", { timeout: 300_000 }, as
   await show(page, "wall", size);
   await page.getByRole("button", { name: "Stop: Garden" }).click();
   await page.getByRole("button", { name: /^Stop/ }).click();
+  await send(page, size);
   await call(page, await other(browser, house.url), size);
 
   await page.getByRole("link", { name: "Calls" }).click();
-  await page.getByRole("listitem").filter({ hasText: "Bob" }).waitFor();
+  await page.getByRole("listitem").filter({ hasText: "Bob" }).first().waitFor();
   await show(page, "history", size);
   await page.getByRole("link", { name: "Settings" }).click();
   await page.getByRole("heading", { name: "What others may do" }).waitFor();
@@ -85,24 +65,53 @@ test.each<Size>(["phone", "desktop"])("a tour on a %s", { timeout: 300_000 }, as
   expect(trace.errors).toEqual([]);
 });
 
-/** Ann's side of a call with Bob, from the first ring to its end. */
+/** What one sends, on air. */
+async function send(page: Page, size: Size): Promise<void> {
+  await page.getByRole("button", { name: "Open preview" }).click();
+  await page.getByRole("textbox", { name: "Name" }).fill("Kitchen");
+  await page.getByRole("button", { name: "Go on air" }).click();
+  await page.getByText("Nobody is watching yet").waitFor();
+  const stop = page.getByRole("button", { name: "Stop sending" });
+  await show(page, "sending", size, stop);
+  await stop.click();
+}
+
+/** Three calls of Ann and Bob: one is missed, one goes well, in one Bob leaves while it rings. */
 async function call(ann: Page, bob: { page: Page; trace: Trace }, size: Size): Promise<void> {
+  const rings = bob.page.getByRole("heading", { name: "Ann is calling" });
+  await bob.page.setViewportSize(SIZES[size]);
   await ann.getByRole("button", { name: "Call Bob" }).waitFor();
   await show(ann, "home", size);
   await ann.getByRole("button", { name: "Call Bob" }).click();
-  await bob.page.getByRole("heading", { name: "Ann is calling" }).waitFor();
+  await rings.waitFor();
   await ann.getByText("Ringing…").waitFor();
-  await bob.page.setViewportSize(SIZES[size]);
   await show(ann, "waiting", size);
   await show(bob.page, "incoming", size);
+  await ann.getByRole("button", { name: "Cancel the call" }).click();
+  await bob.page.getByText("Missed call from Ann").waitFor();
+  await show(bob.page, "missed", size);
+  await ann.getByRole("button", { name: "Call again" }).click();
+  await rings.waitFor();
   await bob.page.getByRole("button", { name: "Accept" }).click();
   await frames(ann, 30);
   await show(ann, "call", size);
+  await ann.getByRole("button", { name: "Quality" }).click();
+  await frames(ann, 60);
+  await ann.getByText("Stable", { exact: true }).waitFor();
+  await show(ann, "quality", size);
+  await ann.getByRole("button", { name: "Devices" }).click();
+  await ann.getByRole("combobox", { name: "Microphone" }).waitFor();
+  await show(ann, "devices", size);
   await ann.getByRole("button", { name: "Hang up" }).click();
   await bob.page.getByRole("heading", { name: "Call ended" }).waitFor();
-  await ann.getByRole("button", { name: "Back" }).click();
+  await bob.page.getByRole("button", { name: "Back" }).click();
+  await ann.getByRole("button", { name: "Call again" }).click();
+  await rings.waitFor();
   expect(bob.trace.errors).toEqual([]);
   await bob.page.close();
+  await ann.getByText("closes the page").waitFor();
+  await show(ann, "ended", size);
+  await ann.getByRole("button", { name: "Back" }).click();
 }
 
 async function other(browser: Browser, url: string): Promise<{ page: Page; trace: Trace }> {
@@ -130,7 +139,7 @@ async function logIn(page: Page, name: string): Promise<void> {
   await page.getByText("Connected", { exact: true }).waitFor();
 }
 
-async function show(page: Page, name: string, size: Size): Promise<void> {
-  await fits(page);
-  if (KEPT[size].includes(name)) await shot(page, name, size);
+/** Looks at the page, or keeps it; of a picture, `at` is to be in it. */
+async function show(page: Page, name: string, size: Size, at?: Locator): Promise<void> {
+  await (isShooting ? shot(page, name, size, at) : fits(page));
 }
