@@ -345,9 +345,18 @@ mod camera {
 
     #[test]
     fn a_wrong_password_is_said_without_it() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let writer = log.reopen().unwrap();
+        let level = tracing::Level::DEBUG;
+        tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(writer).init();
         let camera = Camera::switch_on("0");
-        let watched = Running::video(&camera.spec("eye:wrong@"));
+        let watched = Running::video(&camera.spec("eye:guess@"));
         assert_eq!(watched.change(), Some(Trouble::Gone));
+        // Other tests log there, too.
+        let said = std::fs::read_to_string(log.path()).unwrap();
+        let words = format!("the camera {} does not work (Unauthorized), sending", camera.spec(""));
+        assert!(said.contains(&words), "{said}");
+        assert!(!said.contains("guess"), "{said}");
     }
 }
 
