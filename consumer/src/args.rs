@@ -2,8 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Parser, builder::NonEmptyStringValueParser};
 use intercom_media::{
+    call::account,
     cli::ServerArgs,
     peer::Target,
     spec::{AudioSink, AudioSource, VideoSink, VideoSource},
@@ -39,13 +40,13 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["peer_id", "peer", "record", "duration", "stats"])]
     pub list: bool,
     /// Watch the producer with this peer id.
-    #[arg(long, value_name = "ID", env = "INTERCOM_PEER_ID", conflicts_with = "peer")]
+    #[arg(long, value_name = "ID", env = "INTERCOM_PEER_ID", conflicts_with = "peer", value_parser = NonEmptyStringValueParser::new())]
     pub peer_id: Option<String>,
     /// Watch the account or producer of this name; without --peer and --peer-id, the first there is.
-    #[arg(long, value_name = "NAME", env = "INTERCOM_PEER", alias = "watch")]
+    #[arg(long, value_name = "NAME", env = "INTERCOM_PEER", value_parser = NonEmptyStringValueParser::new(), visible_alias = "watch")]
     pub peer: Option<String>,
     /// Ring this account and talk with it; Ctrl-C hangs up. Needs --token-file or --user.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["list", "peer_id", "peer", "record", "duration", "stats"])]
+    #[arg(long, value_name = "NAME", value_parser = account, conflicts_with_all = ["list", "peer_id", "peer", "record", "duration", "stats"])]
     pub call: Option<String>,
     /// The picture that is sent in a call: auto, test[:PATTERN], v4l2:/dev/videoN, … or none.
     #[arg(long, value_name = "SPEC", env = "INTERCOM_VIDEO", default_value = "none")]
@@ -64,16 +65,16 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "INTERCOM_RECORD")]
     pub record: Option<PathBuf>,
     /// How loud: 0 is silent, 1 as sent, 10 the most.
-    #[arg(long, env = "INTERCOM_VOLUME", default_value = "1", value_parser = volume)]
+    #[arg(long, env = "INTERCOM_VOLUME", default_value = "1", allow_negative_numbers = true, value_parser = volume)]
     pub volume: f64,
     /// How long packets may be late, in milliseconds: more for a bad network, less for a cable.
-    #[arg(long, value_name = "MS", env = "INTERCOM_LATENCY", default_value = "40", value_parser = clap::value_parser!(u32).range(0..=5000))]
+    #[arg(long, value_name = "MS", env = "INTERCOM_LATENCY", default_value = "40", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=5000))]
     pub latency: u32,
     /// Print a line of statistics every second.
     #[arg(long, env = "INTERCOM_STATS")]
     pub stats: bool,
     /// Stop this long after the first packet.
-    #[arg(long, value_name = "SECONDS", env = "INTERCOM_DURATION", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", env = "INTERCOM_DURATION", allow_negative_numbers = true, value_parser = seconds)]
     pub duration: Option<Duration>,
 }
 
@@ -170,6 +171,13 @@ mod tests {
         }
         for line in ["x --duration 0", "x --duration -1", "x --duration inf", "x --latency 9999"] {
             assert!(read(line).is_err(), "{line}");
+        }
+        for line in ["x --peer ", "x --peer-id ", "x --call ", "x --call=.door"] {
+            assert!(read(line).is_err(), "{line}");
+        }
+        for line in ["x --volume -1", "x --latency -1", "x --duration -1"] {
+            let error = read(line).unwrap_err().to_string();
+            assert!(error.starts_with("error: invalid value '-1'"), "{error}");
         }
     }
 

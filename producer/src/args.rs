@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use intercom_media::{
-    call::Answer,
+    call::{Answer, account},
     cli::ServerArgs,
     spec::{AudioSink, AudioSource, Bitrate, Codec, Encode, Size, VideoSink, VideoSource},
 };
@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, env = "INTERCOM_CODEC", default_value = "vp8")]
     pub codec: Codec,
     /// Bitrate of the picture, such as 2M or 800k; the most, on a narrow link it is less.
-    #[arg(long, env = "INTERCOM_BITRATE", default_value = "2M")]
+    #[arg(long, env = "INTERCOM_BITRATE", default_value = "2M", allow_negative_numbers = true)]
     pub bitrate: Bitrate,
     /// Size and rate of the picture.
     #[arg(long, value_name = "WxH@FPS", env = "INTERCOM_SIZE", default_value = "1280x720@30")]
@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", env = "INTERCOM_GREETING")]
     pub greeting: Option<PathBuf>,
     /// Whom SIGUSR1 rings, such as the button of a door. Needs --token-file.
-    #[arg(long, value_name = "NAME", env = "INTERCOM_CALL", value_parser = name)]
+    #[arg(long, value_name = "NAME", env = "INTERCOM_CALL", value_parser = account)]
     pub call: Option<String>,
     /// A unix socket that takes lines: call NAME, hangup or status. Needs --token-file.
     #[arg(long, value_name = "PATH", env = "INTERCOM_CONTROL_SOCKET")]

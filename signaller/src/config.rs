@@ -140,7 +140,7 @@ pub struct Serve {
 
     /// How many clients may be connected at a time
     #[arg(long, env = "INTERCOM_MAX_CLIENTS", value_name = "N", default_value_t = 1000,
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+          allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_clients: u32,
 
     /// Its log.

@@ -12,6 +12,8 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use intercom_protocol::intercom::IceServer;
+use intercom_settings::secret;
+use secrecy::ExposeSecret;
 use signaller_core::AccountName;
 
 /// How long a TURN credential is good. A session that runs does not need it any longer.
@@ -115,11 +117,11 @@ fn url(text: &str, schemes: &[&str], example: &str) -> Result<String, String> {
 }
 
 fn read_secret(file: &Path) -> Result<hmac::Key, IceError> {
-    let text = std::fs::read_to_string(file)
+    let secret = secret::from_file(file)
         .map_err(|source| IceError::Unreadable { file: file.into(), source })?;
-    match text.lines().next().map(str::trim) {
-        Some(secret) if !secret.is_empty() => Ok(key(secret)),
-        _ => Err(IceError::Empty(file.into())),
+    match secret.expose_secret().trim() {
+        "" => Err(IceError::Empty(file.into())),
+        secret => Ok(key(secret)),
     }
 }
 

@@ -14,6 +14,6 @@ mod words;
 pub use ear::Ear;
 pub use line::Line;
 pub use phone::{Greeting, Manner, Phone};
-pub use words::Answer;
+pub use words::{Answer, account};
 
 use words::News;

@@ -38,13 +38,23 @@ impl FromStr for Answer {
             "auto" => return Ok(Self::Auto),
             _ => {}
         }
-        let names = text.strip_prefix("accounts:").unwrap_or_default();
-        let names: Vec<_> = names.split(',').map(|name| name.trim().to_owned()).collect();
-        if names.iter().any(String::is_empty) {
-            return Err("it is auto, never or accounts:NAME,NAME".into());
-        }
-        Ok(Self::Accounts(names))
+        let names = text.strip_prefix("accounts:");
+        let names = names.ok_or("it is auto, never or accounts:NAME,NAME")?;
+        names.split(',').map(account).collect::<Result<_, _>>().map(Self::Accounts)
     }
+}
+
+/// Reads the name of an account. The signaller has the rule; nobody who breaks it is ever there.
+///
+/// # Errors
+/// The rule.
+pub fn account(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let fits = name.len() <= 32
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let rule = "an account's name has 1 to 32 letters, digits, dots, dashes or underscores, the first of them a letter or digit";
+    if fits { Ok(name.to_owned()) } else { Err(rule.into()) }
 }
 
 impl fmt::Display for Answer {
@@ -87,8 +97,19 @@ mod tests {
         }
         let some: Answer = "accounts:Ann, bob".parse().unwrap();
         assert!(some.takes("ann") && some.takes("bob") && !some.takes("eve"));
-        for text in ["", "always", "accounts:", "accounts:ann,,bob"] {
+        for text in ["", "always", "accounts:", "accounts:ann,,bob", "accounts:a b"] {
             assert!(text.parse::<Answer>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_account_can_be_called() {
+        let longest = "x".repeat(32);
+        for name in ["a", "Ann", "7", "a.b-c_d", &longest] {
+            assert_eq!(account(name).as_deref(), Ok(name));
+        }
+        for name in ["", " ", ".ann", "-ann", "a b", "a,b", "jürgen", &format!("{longest}x")] {
+            assert!(account(name).is_err(), "{name}");
         }
     }
 }

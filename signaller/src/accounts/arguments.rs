@@ -113,7 +113,7 @@ pub enum AccountCommand {
         #[arg(value_parser = name)]
         name: AccountName,
         /// What
-        #[arg(value_name = "user|admin", value_parser = kind)]
+        #[arg(value_name = "user|admin", value_parser = role)]
         kind: Kind,
         /// Even if it is the only admin
         #[arg(long)]
@@ -125,7 +125,7 @@ pub enum AccountCommand {
         #[arg(value_parser = name)]
         name: Option<AccountName>,
         /// At most so many lines
-        #[arg(long, value_name = "N", default_value_t = 100)]
+        #[arg(long, value_name = "N", default_value_t = 100, allow_negative_numbers = true)]
         limit: u32,
         /// As JSON
         #[arg(long)]
@@ -145,7 +145,7 @@ pub enum TokenCommand {
         #[arg(long, value_parser = label)]
         name: Option<Text>,
         /// It is good for so many days [default: until it is revoked]
-        #[arg(long, value_name = "DAYS", value_parser = days)]
+        #[arg(long, value_name = "DAYS", allow_negative_numbers = true, value_parser = days)]
         expires: Option<Expiry>,
     },
     /// List tokens and web sessions
@@ -170,7 +170,8 @@ pub enum InviteCommand {
     /// Make an invite for one person and print it; it is never shown again
     Create {
         /// It is good for so many days
-        #[arg(long, value_name = "DAYS", default_value = "7", value_parser = days)]
+        #[arg(long, value_name = "DAYS", default_value = "7", allow_negative_numbers = true,
+              value_parser = days)]
         expires: Expiry,
     },
 }
@@ -235,6 +236,11 @@ fn label(text: &str) -> Result<Text, String> {
 
 fn kind(text: &str) -> Result<Kind, &'static str> {
     store::kind(text).ok_or("must be user, device or admin")
+}
+
+fn role(text: &str) -> Result<Kind, &'static str> {
+    let kind = store::kind(text).filter(|kind| *kind != Kind::Device);
+    kind.ok_or("must be user or admin: a device stays one")
 }
 
 fn right(text: &str) -> Result<Right, String> {
