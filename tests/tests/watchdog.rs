@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -15,15 +16,26 @@ const NOTICED: Duration = Duration::from_secs(3 * 5);
 fn a_viewer_that_freezes_is_noticed() {
     let signaller = Signaller::start();
     let mut door = door(&signaller);
-    door.expect("connected(");
-    let line = format!("-v intercomsrc peer=door uri={} ! {SEEN}", signaller.ws());
     let plugins = Plugins::ours();
-    let mut viewer = plugins.launch(&line);
-    flows(&mut viewer);
+    let viewer = viewer(&signaller, &plugins, &mut door);
     viewer.signal("STOP");
     expect_gone(&mut door);
     assert_eq!(failed(&door, "peerGone"), 1);
     assert_eq!(stats(&door).get::<u64>("live").unwrap(), 0);
+}
+
+#[test]
+fn a_viewer_that_stalls_and_then_freezes_is_noticed() {
+    let signaller = Signaller::start();
+    let mut door = door(&signaller);
+    let plugins = Plugins::ours();
+    let viewer = viewer(&signaller, &plugins, &mut door);
+    viewer.signal("STOP");
+    sleep(Duration::from_millis(2200));
+    viewer.signal("CONT");
+    sleep(Duration::from_secs(1));
+    viewer.signal("STOP");
+    expect_gone(&mut door);
 }
 
 #[test]
@@ -142,6 +154,15 @@ fn door(signaller: &Signaller) -> Pipeline {
 fn phone(signaller: &Signaller, more: &[(&str, &str)]) -> Pipeline {
     let uri = signaller.ws();
     Pipeline::receiving(&[&[("peer", "door"), ("uri", &*uri)], more].concat())
+}
+
+/// A viewer in a process of its own, whom the door knows well.
+fn viewer(signaller: &Signaller, plugins: &Plugins, door: &mut Pipeline) -> Program {
+    door.expect("connected(");
+    let line = format!("-v intercomsrc peer=door uri={} ! {SEEN}", signaller.ws());
+    let mut viewer = plugins.launch(&line);
+    flows(&mut viewer);
+    viewer
 }
 
 /// A producer in a process of its own.

@@ -21,9 +21,9 @@ const MEDIA_WITHIN: u32 = 10;
 const MEDIA_UNUSED: u32 = 2;
 /// Ticks without a packet of media at a receiver that had some.
 const MEDIA_AGAIN: u32 = 15;
-/// So many ticks without a packet, of one that was heard in each before…
+/// So many ticks without a packet, of one that speaks in each…
 const SILENT: u32 = 4;
-/// …which takes this many to be known,
+/// …which takes this many in a row to be known,
 const STEADY: u32 = 3;
 /// and of one that speaks more rarely, such as a browser that only listens to sound.
 const LONG_SILENT: u32 = 20;
@@ -48,8 +48,11 @@ pub(super) struct Pulse {
 #[derive(Debug, Default)]
 struct Life {
     ticks: u32,
-    /// Ticks in a row with a packet, up to the last one that had any.
+    /// Ticks in a row with a packet.
     steady: u32,
+    /// It was `STEADY` once. What falls silent for less than `SILENT` speaks as often as before: a
+    /// hiccup, such as a machine has that is busy.
+    speaks_often: bool,
     silent: u32,
     /// Ticks in a row in which media paused.
     paused: u32,
@@ -147,14 +150,11 @@ impl Pulse {
 impl Life {
     fn tick(&mut self, look: Look) -> Option<SessionFailure> {
         self.ticks += 1;
-        if look.heard {
-            self.steady = if self.silent == 0 { self.steady + 1 } else { 1 };
-            self.silent = 0;
-        } else {
-            self.silent += 1;
-        }
+        (self.steady, self.silent) =
+            if look.heard { (self.steady + 1, 0) } else { (0, self.silent + 1) };
+        self.speaks_often |= self.steady >= STEADY;
         self.paused = if matches!(look.media, Media::Paused) { self.paused + 1 } else { 0 };
-        let patience = if self.steady >= STEADY { SILENT } else { LONG_SILENT };
+        let patience = if self.speaks_often { SILENT } else { LONG_SILENT };
         if self.silent >= patience {
             return Some(SessionFailure::PeerGone { seconds: self.silent });
         }
@@ -206,9 +206,17 @@ mod tests {
     }
 
     #[test]
+    fn who_had_a_hiccup_is_gone_as_soon() {
+        for (seconds, at) in [("xxxxxx.xx....", 13), ("xxx...x....", 11), ("xxx.x.x..x....", 14)] {
+            assert_eq!(verdict(seconds, Media::Some), Some((at, "peerGone")), "{seconds}");
+        }
+    }
+
+    #[test]
     fn who_speaks_rarely_is_waited_for() {
         let rarely = "x.....".repeat(20);
         assert_eq!(verdict(&rarely, Media::Some), None);
+        assert_eq!(verdict(&"xx....".repeat(20), Media::Some), None);
         assert_eq!(verdict(&".".repeat(30), Media::Some), Some((20, "peerGone")));
     }
 
