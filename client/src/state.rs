@@ -11,7 +11,7 @@ use intercom_protocol::gst::{self, ParseError};
 use intercom_protocol::intercom::{self, ClientMessage, FromServer, Secret, ServerMessage, Tagged};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::backoff::Backoff;
 use crate::call::Calls;
@@ -533,7 +533,7 @@ impl State {
             }
             FromServer::Gst(gst::ServerMessage::Error { details }) => {
                 self.sessions.refused(now);
-                self.refused(&details);
+                self.refused("", &details);
             }
             FromServer::Gst(message) => {
                 if let Err(error) = self.sessions.message(now, &mut self.out, message) {
@@ -588,18 +588,21 @@ impl State {
             Some(Request::HangUp) => debug!(code, "there was nothing left to hang up"),
             Some(Request::Session) => {
                 self.sessions.refused(now);
-                self.refused(details);
+                self.refused(code, details);
             }
             Some(Request::Registration) if code != "tooFast" => {
                 self.fail(PermanentError::NotRegistered(details.to_owned()));
             }
-            Some(Request::Registration | Request::Other) | None => self.refused(details),
+            Some(Request::Registration | Request::Other) | None => {
+                self.refused(code, details);
+            }
         }
     }
 
-    fn refused(&mut self, details: &str) {
-        warn!(details, "refused by the server");
-        self.out.tell(Event::Refused { details: details.to_owned() });
+    /// Whoever is told says it to the owner.
+    fn refused(&mut self, code: &str, details: &str) {
+        debug!(code, details, "refused by the server");
+        self.out.tell(Event::Refused { code: code.to_owned(), details: details.to_owned() });
     }
 
     fn tell_ice_servers(&mut self, servers: Vec<intercom::IceServer>, ttl: Option<Duration>) {

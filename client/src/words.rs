@@ -121,9 +121,11 @@ pub enum Event {
     },
     /// Trying again cannot help; the client has finished.
     Failed(PermanentError),
-    /// The server refused a request, in its own words. The client goes on.
+    /// The server refused a request. The client goes on, and asks again for a session that it is after.
     Refused {
-        /// One sentence.
+        /// The server's word for programs, such as `forbidden`; empty where it has none.
+        code: String,
+        /// One sentence for a person.
         details: String,
     },
     /// To a producer: somebody wants a session.

@@ -457,7 +457,8 @@ fn a_name_is_an_account_before_it_is_what_a_guest_calls_itself() {
     assert_eq!(asked[0]["peerId"], "real");
     let id = asked[0]["id"].clone();
     world.say(json!({"type": "error", "code": "forbidden", "details": "no", "id": id}));
-    assert_eq!(world.events(), [Event::Refused { details: "no".into() }]);
+    let refused = Event::Refused { code: "forbidden".into(), details: "no".into() };
+    assert_eq!(world.events(), [refused]);
 }
 
 #[test]

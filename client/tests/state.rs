@@ -308,8 +308,8 @@ fn a_refused_request_is_told() {
     world.say_text(r#"{"type":"list","producers":[]}"#);
     world.outputs();
     world.say_text(r#"{"type":"error","details":"only watching is allowed"}"#);
-    let details = "only watching is allowed".to_owned();
-    assert_eq!(world.events(), [Event::Refused { details }]);
+    let (code, details) = (String::new(), "only watching is allowed".to_owned());
+    assert_eq!(world.events(), [Event::Refused { code, details }]);
 }
 
 #[test]

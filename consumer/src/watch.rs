@@ -13,7 +13,7 @@ use intercom_media::{
     branch::{Branches, Outputs},
     cli, element, notify,
     output::Output,
-    peer,
+    peer::{self, Target},
     record::{Container, Recording},
     run::{self, End, RunError},
     sink,
@@ -24,6 +24,9 @@ use crate::{ConsumerError, SESSION_OVER, args::Args, live::Live, offer::Announce
 
 /// What systemd is told between sessions.
 const WAITING: &str = "waiting for a producer";
+
+/// The server's word for a right that is lacking.
+const FORBIDDEN: &str = "forbidden";
 
 /// How often it is looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -65,6 +68,7 @@ pub(crate) fn watch(
     follow_pads(&source, &pipeline, &branches);
     let session = Session::default();
     follow_session(&signaller, &pipeline, &session, recording);
+    follow_refusals(&signaller, &pipeline, &session, args.target());
 
     let on_start = {
         let (session, meter) = (session.clone(), meter.clone());
@@ -120,6 +124,8 @@ struct Known {
     registered: bool,
     /// Names of producers by their peer id.
     names: HashMap<String, String>,
+    /// How often in a row a session was refused for lack of a right.
+    forbidden: usize,
     webrtcbin: Option<gst::Element>,
 }
 
@@ -177,7 +183,8 @@ fn follow_session(
     let known = session.clone();
     signaller.connect("session-started", false, move |values| {
         let peer = text(values.get(2)).unwrap_or_default();
-        let known = known.lock();
+        let mut known = known.lock();
+        known.forbidden = 0;
         let name = known.names.get(&peer).map_or("-", String::as_str);
         let watching = format!("watching {name} (peer id {peer})");
         cli::say(&watching);
@@ -206,6 +213,32 @@ fn follow_session(
             None
         });
     }
+}
+
+/// Ends everything once all that are meant do not let us watch. Whoever wants just anybody goes on waiting.
+fn follow_refusals(
+    signaller: &Signaller,
+    pipeline: &gst::Pipeline,
+    session: &Session,
+    target: Target,
+) {
+    let (known, pipeline) = (session.clone(), pipeline.downgrade());
+    signaller.connect("refused", false, move |values| {
+        let text = |at: usize| values.get(at)?.get::<String>().ok();
+        let details = text(1).filter(|_| text(2).is_some_and(|code| code == FORBIDDEN))?;
+        let mut known = known.lock();
+        known.forbidden += 1;
+        let meant = match &target {
+            Target::PeerId(_) => 1,
+            // Several may have one name, and are asked in turn.
+            Target::Name(name) => known.names.values().filter(|other| *other == name).count(),
+            Target::First => return None,
+        };
+        if let Some(pipeline) = pipeline.upgrade().filter(|_| known.forbidden >= meant) {
+            run::fail(&pipeline, &details);
+        }
+        None
+    });
 }
 
 /// Tells the recording what will come, or ends everything if it cannot be recorded.

@@ -55,10 +55,11 @@ fn events() -> Vec<Signal> {
         /**
          * IntercomSignaller::refused:
          * @details: the server's sentence
+         * @code: its word for programs, such as `forbidden`; empty where it has none
          *
-         * The server refused a request; nothing has ended.
+         * The server refused a request; nothing has ended, and a session is asked for again.
          */
-        Signal::builder("refused").param_types([text()]).build(),
+        Signal::builder("refused").param_types([text(), text()]).build(),
         /**
          * IntercomSignaller::session-failed:
          * @session_id: the session

@@ -56,7 +56,10 @@ fn two_devices_hear_and_see_each_other_and_are_free_again() {
 #[test]
 fn a_terminal_talks_to_a_device_and_others_find_it_busy() {
     let signaller = house(&[("door", "device"), ("ann", "user"), ("bob", "user")]);
-    let mut door = End::device(&signaller, "door", FRONT, &["--answer", "auto"]);
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("control");
+    let args = ["--answer", "auto", "--control-socket", path.to_str().unwrap()];
+    let mut door = End::device(&signaller, "door", FRONT, &args);
     let mut ann = End::terminal(&signaller, "ann", ANN, "door");
     ann.program.expect("ringing door");
     ann.program.expect("in call with door");
@@ -74,6 +77,13 @@ fn a_terminal_talks_to_a_device_and_others_find_it_busy() {
     ann.program.signal("INT");
     assert!(ann.program.wait().success());
     door.program.expect("call ended: hangup");
+
+    let mut ann = End::terminal(&signaller, "ann", ANN, "door");
+    ann.program.expect("in call with door");
+    door.program.expect("in call with ann");
+    assert_eq!(Control::of(&path).say("hangup"), "ok");
+    ann.program.expect("call ended: hangup");
+    assert!(ann.program.wait().success());
 }
 
 #[test]
@@ -117,17 +127,27 @@ fn a_person_logs_in_with_a_password_at_a_terminal() {
 
 #[test]
 fn who_is_not_wanted_or_not_there_is_told_so() {
-    let names = [("door", "device"), ("shed", "device"), ("ann", "user")];
+    let names = [("door", "device"), ("gate", "device"), ("shed", "device"), ("ann", "user")];
     let signaller = house(&names);
     let mut door = End::device(&signaller, "door", FRONT, &["--answer", "accounts:bob"]);
+    // It has a phone, to ring somebody.
+    let args = ["--answer", "never", "--call", "ann"];
+    let mut gate = End::device(&signaller, "gate", BACK, &args);
     let _shed = End::device(&signaller, "shed", BACK, &[]);
-    for (to, why) in [("door", "rejected"), ("shed", "notCallable"), ("attic", "noSuchAccount")] {
+    for (to, why) in [
+        ("door", "rejected"),
+        ("gate", "rejected"),
+        ("shed", "notCallable"),
+        ("attic", "noSuchAccount"),
+    ] {
         let mut ann = signaller.terminal("ann", &["--call", to, "--audio", "test"]);
         ann.expect(&format!("call ended: {why}"));
         assert_eq!(ann.wait().code(), Some(1), "{to}");
     }
-    door.program.expect("call from ann");
-    door.program.expect("call ended: rejected");
+    for device in [&mut door, &mut gate] {
+        device.program.expect("call from ann");
+        device.program.expect("call ended: rejected");
+    }
 }
 
 #[test]
@@ -185,13 +205,8 @@ fn a_device_does_what_its_control_socket_says() {
     let mut door = End::device(&signaller, "door", FRONT, &args);
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let mut ann = Handset::of(&signaller, "ann");
-    let mut control = BufReader::new(UnixStream::connect(&path).unwrap());
-    let mut say = |line: &str| {
-        writeln!(control.get_mut(), "{line}").unwrap();
-        let mut answer = String::new();
-        control.read_line(&mut answer).unwrap();
-        answer.trim_end().to_owned()
-    };
+    let mut control = Control::of(&path);
+    let mut say = |line: &str| control.say(line);
     assert_eq!((say("status"), say("hangup")), ("idle".into(), "error: idle".into()));
     assert_eq!(say("dance"), "error: say call NAME, hangup or status");
     assert_eq!(say("call ann"), "ok");
@@ -222,7 +237,18 @@ fn a_killed_signaller_ends_no_call() {
     back.expect_media(FRONT);
 
     let registrations = |program: &mut Program| program.output().matches(" registered ").count();
+    let sessions = |program: &mut Program| {
+        let said = program.output();
+        said.matches("session started").count() + said.matches("session requested").count()
+    };
     let before = registrations(&mut front.program);
+    // Each takes one and gives one.
+    let begun = [&mut front, &mut back].map(|end| {
+        while sessions(&mut end.program) < 2 {
+            end.program.expect(" session ");
+        }
+        sessions(&mut end.program)
+    });
     signaller.kill();
     front.expect_media(BACK);
     back.expect_media(FRONT);
@@ -236,6 +262,8 @@ fn a_killed_signaller_ends_no_call() {
     front.expect_media(BACK);
     back.expect_media(FRONT);
     ann.await_status("back", Status::Busy);
+    // What comes is still the same session.
+    assert_eq!([&mut front, &mut back].map(|end| sessions(&mut end.program)), begun);
 
     assert!(front.program.terminate().success());
     back.program.expect("call ended: hangup");
@@ -276,7 +304,7 @@ fn a_device_that_loses_its_power_in_a_call_is_away_and_then_gone() {
     let gone = Instant::now();
     ann.await_call(|event| matches!(event, CallEvent::Away { .. }).then_some(()));
     ann.expect_end(&call, CallEnd::Disconnected);
-    assert!(gone.elapsed() < Duration::from_secs(35), "{:?}", gone.elapsed());
+    assert!(gone.elapsed() < Duration::from_secs(45), "{:?}", gone.elapsed());
     bob.await_status("ann", Status::Available);
 }
 
@@ -395,6 +423,34 @@ fn a_third_account_neither_sees_nor_ends_nor_overhears() {
     assert!(!door.program.output().contains("call ended"));
     ann.client.hang_up(call.clone(), HangUpReason::Hangup);
     ann.expect_end(&call, CallEnd::Hangup);
+}
+
+#[test]
+fn who_may_not_watch_is_told_so_and_a_call_changes_nothing() {
+    let signaller = house(&[("door", "device"), ("ann", "user"), ("eve", "user")]);
+    for name in ["door", "ann"] {
+        signaller.manage(&["rights", "set", name, "watch", "host"]);
+    }
+    let mut door = End::device(&signaller, "door", FRONT, &["--answer", "auto"]);
+    let mut eve = Handset::of(&signaller, "eve");
+    let mut ann = End::terminal(&signaller, "ann", ANN, "door");
+    let caller = eve.await_event(|event| match event {
+        Event::ProducerAdded { peer_id, account, .. } if account.as_deref() == Some("ann") => {
+            Some(peer_id.to_string())
+        }
+        _ => None,
+    });
+    door.expect_media(ANN);
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("overheard.mkv");
+    let record = ["--record", path.to_str().unwrap(), "--duration", "2"];
+    for (whom, name) in [(["--watch", "door"], "door"), (["--peer-id", &caller], "ann")] {
+        let mut eve = signaller.terminal("eve", &[&whom[..], &record].concat());
+        eve.expect(&format!("error: {name} does not let you watch it"));
+        assert_eq!(eve.wait().code(), Some(1));
+        assert!(!path.exists());
+    }
+    ann.expect_media(FRONT);
 }
 
 #[test]
@@ -608,6 +664,23 @@ impl Tap {
                 bytes.drain(..len);
             }
         }
+    }
+}
+
+/// A connection to a device's control socket.
+struct Control(BufReader<UnixStream>);
+
+impl Control {
+    fn of(path: &Path) -> Self {
+        Self(BufReader::new(UnixStream::connect(path).unwrap()))
+    }
+
+    /// Says a line, and returns the answer.
+    fn say(&mut self, line: &str) -> String {
+        writeln!(self.0.get_mut(), "{line}").unwrap();
+        let mut answer = String::new();
+        self.0.read_line(&mut answer).unwrap();
+        answer.trim_end().to_owned()
     }
 }
 

@@ -518,9 +518,9 @@ impl Signaller {
                 self.emit("disconnected", &[&reason.to_string(), &retry]);
             }
             Event::Failed(error) => self.failed(&error),
-            Event::Refused { details } => {
+            Event::Refused { code, details } => {
                 gst::warning!(CAT, imp = self, "refused by the server: {details}");
-                self.emit("refused", &[&printable(&details)]);
+                self.emit("refused", &[&printable(&details), &printable(&code)]);
             }
             Event::SessionRequested { session_id, peer_id, offer } => {
                 self.requested(&session_id, &peer_id, offer.as_deref());

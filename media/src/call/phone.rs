@@ -244,7 +244,7 @@ impl State {
                 self.is_online = false;
                 tracing::warn!("no connection to the signaller: {reason}; trying again");
             }
-            Event::Refused { details } => tracing::warn!("the signaller refuses: {details}"),
+            Event::Refused { details, .. } => tracing::warn!("the signaller refuses: {details}"),
             Event::Call(event) => self.call(event, end),
             _ => {}
         }
