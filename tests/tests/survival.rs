@@ -58,10 +58,12 @@ fn a_line_that_swallows_everything() {
     let signaller = Signaller::with_accounts(&[("door", "device"), ("ann", "user")]);
     let relay = Relay::to(signaller.port());
     let mut house = House::around(signaller, relay.port());
+    let before = relay.connections();
     relay.swallow();
     house.door.expect("disconnected(");
     house.is_as_before();
-    assert_eq!(relay.connections(), 2, "one that was swallowed, and one instead of it");
+    let more = relay.connections() - before;
+    assert!((1..=2).contains(&more), "one instead, or two on a busy machine, not {more}");
 }
 
 #[test]
@@ -69,12 +71,14 @@ fn a_token_that_is_revoked_ends_it_in_one_line() {
     let signaller = Signaller::with_accounts(&[("door", "device"), ("ann", "user")]);
     let relay = Relay::to(signaller.port());
     let mut house = House::around(signaller, relay.port());
+    let before = relay.connections();
     let listed = house.signaller.manage(&["token", "list", "door"]);
     let id = listed.lines().nth(1).and_then(|line| line.split_whitespace().next()).unwrap();
     house.signaller.manage(&["token", "revoke", id]);
     let error = house.door.expect("error: ");
     sleep(Duration::from_secs(10));
-    assert!(relay.connections() <= 2, "{} connections", relay.connections());
+    let more = relay.connections() - before;
+    assert!(more <= 2, "{more} more connections: a storm has five in this time");
     let errors = house.door.said().iter().filter(|line| line.starts_with("error: ")).count();
     assert_eq!(errors, 1, "{:#?}", house.door.said());
     assert!(error.contains("closed this connection for good"), "{error}");
