@@ -25,6 +25,13 @@ fn our_own_elements() {
 }
 
 #[test]
+fn our_own_elements_set_as_the_stock_ones() {
+    let stage = Stage::enter();
+    let (_producer, mut consumer) = stage.play("The same, set as the stock elements");
+    expect_flow(&mut consumer, "seen");
+}
+
+#[test]
 fn a_recording_ends_properly() {
     let stage = Stage::enter();
     let (_producer, mut recorder) = stage.play("A recording");
@@ -116,6 +123,7 @@ fn a_server_under_another_ca_is_refused() {
 fn every_line_of_the_page_is_run_here() {
     let sections = [
         "Our own elements",
+        "The same, set as the stock elements",
         "A recording",
         "A name for playbin3",
         "Picture",
