@@ -12,7 +12,8 @@ use std::time::Duration;
 use common::Stranger;
 use futures_util::future::join_all;
 use intercom_client::{
-    Client, Config, Event, Events, Login, PeerId, Role, ServerUri, SessionId, Target,
+    CallEvent, CallId, Client, Config, Event, Events, Login, Media, PeerId, Role, ServerUri,
+    SessionId, Target,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -33,8 +34,19 @@ const MESSAGES: usize = 300;
 const BURST: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A token for a device.
-fn token(server: &Stranger) -> Login {
+/// What both sides of a call say of their media: less than they may say at once.
+const UPDATES: usize = 100;
+
+/// Where lines are cut: as `make test` says, else anywhere. What is printed tells how to have it again.
+fn seed() -> u64 {
+    let given = std::env::var("PROPTEST_RNG_SEED").ok();
+    let seed = given.map_or_else(|| u64::from(rand::random::<u32>()), |seed| seed.parse().unwrap());
+    println!("PROPTEST_RNG_SEED={seed}");
+    seed
+}
+
+/// A token for a new device.
+fn token(server: &Stranger, device: &str) -> Login {
     let run = |line: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_intercom-signaller"));
         command.args(line.split_whitespace()).stdin(Stdio::null());
@@ -43,8 +55,8 @@ fn token(server: &Stranger) -> Login {
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    run("account add robot --kind device");
-    Login::Token(run("token create robot").trim().into())
+    run(&format!("account add {device} --kind device"));
+    Login::Token(run(&format!("token create {device}")).trim().into())
 }
 
 /// A line to the server that breaks [`CUTS`] times. Its address, and how often it did.
@@ -97,7 +109,8 @@ async fn pump(
 fn start(line: SocketAddr, login: &Login, instance: &str, role: Role) -> (Client, Events) {
     let server: ServerUri = format!("ws://{line}").parse().unwrap();
     let instance = Some(instance.parse().unwrap());
-    let config = Config { login: login.clone(), instance, ..Config::new(server, role) };
+    let calls = matches!(role, Role::Listener);
+    let config = Config { login: login.clone(), instance, calls, ..Config::new(server, role) };
     Client::spawn(config, &Handle::current())
 }
 
@@ -154,10 +167,88 @@ impl End {
     }
 }
 
+/// One side of a call: says what it sends, again each time that the other one does.
+struct Side {
+    client: Client,
+    events: Events,
+    call: Option<CallId>,
+    said: usize,
+    heard: usize,
+}
+
+impl Side {
+    fn new((client, events): (Client, Events)) -> Self {
+        Self { client, events, call: None, said: 0, heard: 0 }
+    }
+
+    /// The same again after four: what is lost or comes late shows.
+    fn media(number: usize) -> Media {
+        Media { audio: number & 1 != 0, video: number & 2 != 0 }
+    }
+
+    fn say(&mut self, count: usize) {
+        let Some(call) = &self.call else { return };
+        for _ in 0..count.min(UPDATES - self.said) {
+            self.client.update_call(call.clone(), Self::media(self.said));
+            self.said += 1;
+        }
+    }
+
+    /// Goes on until all was heard. Tells when it is there, and rings whom it is to ring.
+    async fn run(mut self, came: Option<oneshot::Sender<PeerId>>, callee: Option<&str>) -> Self {
+        let (mut came, mut callee) = (came, callee);
+        while self.heard < UPDATES {
+            let event = timeout(PATIENCE, self.events.next()).await;
+            let event = event.unwrap_or_else(|_| panic!("{} of {UPDATES}", self.heard)).unwrap();
+            match event {
+                Event::Connected { peer_id, .. } => {
+                    if let Some(came) = came.take() {
+                        came.send(peer_id).unwrap();
+                    }
+                    if let Some(callee) = callee.take() {
+                        self.client.call(callee.into(), Self::media(3));
+                    }
+                }
+                Event::Call(CallEvent::Incoming { call, .. }) => {
+                    self.client.accept(call, Self::media(3));
+                }
+                Event::Call(CallEvent::Accepted { call, .. }) => {
+                    assert_eq!(self.call.replace(call), None);
+                    self.say(BURST);
+                }
+                Event::Call(CallEvent::Updated { media, .. }) => {
+                    assert_eq!(media, Self::media(self.heard), "number {}", self.heard);
+                    self.heard += 1;
+                    self.say(1);
+                }
+                Event::Failed(_) | Event::Call(CallEvent::Refused { .. }) => panic!("{event:?}"),
+                Event::Call(CallEvent::Ended { .. }) => panic!("{event:?}"),
+                _ => {}
+            }
+        }
+        self
+    }
+}
+
+/// What both sides of one call say through lines that break. How often they broke.
+async fn call(server: SocketAddr, logins: [&Login; 2], seed: u64) -> usize {
+    let (near, near_cuts) = line(server, seed).await;
+    let (far, far_cuts) = line(server, seed + 1).await;
+    let callee = Side::new(start(near, logins[0], "callee", Role::Listener));
+    let (came, is_there) = oneshot::channel();
+    let called = tokio::spawn(callee.run(Some(came), None));
+    timeout(PATIENCE, is_there).await.unwrap().unwrap();
+    let caller = Side::new(start(far, logins[1], "caller", Role::Listener));
+    let caller = caller.run(None, Some("callee")).await;
+    let callee = called.await.unwrap();
+    assert_eq!((caller.said, callee.said), (UPDATES, UPDATES));
+    near_cuts.load(Ordering::SeqCst) + far_cuts.load(Ordering::SeqCst)
+}
+
 /// What both ends of one session say through lines that break. How often they broke.
-async fn pair(server: SocketAddr, login: &Login, number: u64) -> usize {
-    let (near, near_cuts) = line(server, 2 * number).await;
-    let (far, far_cuts) = line(server, 2 * number + 1).await;
+async fn pair(server: SocketAddr, login: &Login, number: u64, seed: u64) -> usize {
+    let (near, near_cuts) = line(server, seed + 2 * number).await;
+    let (far, far_cuts) = line(server, seed + 2 * number + 1).await;
     let producer = End::new(start(near, login, &format!("p{number}"), Role::Producer));
     let (came, id) = oneshot::channel();
     let producing = tokio::spawn(producer.run(Some(came)));
@@ -172,8 +263,12 @@ async fn pair(server: SocketAddr, login: &Login, number: u64) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_heard_twice_wherever_lines_are_cut() {
     let server = Stranger::start().await;
-    let login = token(&server);
-    let pairs = (0..PAIRS).map(|number| pair(server.plain(), &login, number));
-    let cuts: Vec<_> = join_all(pairs).await;
+    let [robot, callee, caller] = ["robot", "callee", "caller"].map(|name| token(&server, name));
+    // Each line has a number of its own, and no two seeds share any.
+    let seed = seed().wrapping_mul(100);
+    let pairs = (0..PAIRS).map(|number| pair(server.plain(), &robot, number, seed));
+    let call = call(server.plain(), [&callee, &caller], seed + 2 * PAIRS);
+    let (mut cuts, of_call) = tokio::join!(join_all(pairs), call);
+    cuts.push(of_call);
     assert!(cuts.iter().all(|cuts| *cuts >= CUTS), "too few cuts to show anything: {cuts:?}");
 }
