@@ -1,10 +1,15 @@
 //! The smallest client: a test picture from `webrtcbin` for whoever is at the other end.
 //!
 //! It offers VP8 and takes the answer, in GStreamer's HELLO and SESSION protocol (simple) or in the
-//! JSON of one program and one page (relay). docs/guide/own-client.md tells it step by step.
+//! JSON of one program and one page (relay). docs/guide/own-client.md tells it step by step. It is
+//! as long as it is because it speaks both, says what goes wrong, and outlives a pipeline of
+//! GStreamer 1.22 that does not close.
 
 use std::future::pending;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
@@ -214,8 +219,13 @@ impl Picture {
 }
 
 impl Drop for Picture {
+    /// In a thread of its own: GStreamer 1.22 can stand still for ever there, and the next page waits.
     fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null); // what does not stop is dropped all the same
+        let (pipeline, (done, ended)) = (self.pipeline.clone(), mpsc::channel());
+        thread::spawn(move || done.send(pipeline.set_state(gst::State::Null)));
+        if ended.recv_timeout(Duration::from_secs(2)).is_err() {
+            eprintln!("webrtcbin: a pipeline does not close and is left behind");
+        }
     }
 }
 

@@ -1,11 +1,17 @@
 // Pages and programs of other makes: a hand-written page and a program around webrtcbin, through each
 // of the protocols that old clients speak, and each of them with a device of ours.
 
-import { expect, test } from "vitest";
+import { expect, onTestFailed, test } from "vitest";
 import { frames, House, offered, openPage, PERMIT, type Program } from "./harness.ts";
 import { type Dialect, picture } from "./old-page.ts";
 
-const OPEN = ["--relay-login", "local", "--simple-login", "local"];
+/** One that tells what its programs said if the test fails; a page that waits for ever says nothing. */
+async function open(): Promise<House> {
+  const login = ["--relay-login", "local", "--simple-login", "local"];
+  const house = await House.open("full", ...login);
+  onTestFailed(() => console.error(house.report()));
+  return house;
+}
 
 /**
  * A page of ours that does nothing: what counts is what it is told to run. It may use the camera, so
@@ -27,7 +33,7 @@ function webrtcbin(house: House, ...args: string[]): Program {
 }
 
 test("relay: a page and a webrtcbin program, whoever comes first and again", async () => {
-  await using house = await House.open("full", ...OPEN);
+  await using house = await open();
   const at = sockets(house, "relay/cam");
   const page = await blank(house);
   const shown = picture(page, "relay", at.page);
@@ -39,7 +45,7 @@ test("relay: a page and a webrtcbin program, whoever comes first and again", asy
 });
 
 test("simple: a page asks a webrtcbin program to offer, or is called by it", async () => {
-  await using house = await House.open("full", ...OPEN);
+  await using house = await open();
   const at = sockets(house, "simple");
   const [page, other] = await Promise.all([blank(house), blank(house)]);
   await webrtcbin(house, "--simple", at.program, "cam").line(/^known to the server$/);
@@ -51,7 +57,7 @@ test("simple: a page asks a webrtcbin program to offer, or is called by it", asy
 });
 
 test.each<Dialect>(["relay", "simple"])("%s: a page takes a device's picture", async (dialect) => {
-  await using house = await House.open("full", ...OPEN);
+  await using house = await open();
   await house.producer("door");
   const path = dialect === "relay" ? "relay/door" : "simple";
   const at = sockets(house, path);
@@ -60,7 +66,7 @@ test.each<Dialect>(["relay", "simple"])("%s: a page takes a device's picture", a
 });
 
 test.each<Dialect>(["relay", "simple"])("%s: our page watches a program", async (dialect) => {
-  await using house = await House.open("full", ...OPEN);
+  await using house = await open();
   if (dialect === "relay") webrtcbin(house, "--relay", sockets(house, "relay/cam").program);
   else webrtcbin(house, "--simple", sockets(house, "simple").program, "cam");
   const { page } = await openPage(await house.browser(), house.url);

@@ -16,6 +16,8 @@ const BIN_DIR = resolve(process.env["INTERCOM_BIN_DIR"] ?? "../target/debug");
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 /** How long anything may take. */
 export const PATIENCE_MS = 60_000;
+/** How many of a program's last lines a failure shows. */
+const LAST_LINES = 40;
 
 const CHROMIUM_FLAGS = [
   "--no-sandbox",
@@ -37,7 +39,8 @@ export class Program {
   readonly #lines: string[] = [];
   /** The exit code, null after a signal. */
   readonly exited: Promise<number | null>;
-  #errors = "";
+  /** The last of all, stdout and stderr as they came. */
+  readonly #said: string[] = [];
   #waiting: (() => void)[] = [];
   #ended = false;
 
@@ -51,15 +54,21 @@ export class Program {
       this.#wake();
       return code as number | null;
     });
-    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      this.#errors = (this.#errors + text).slice(-4_000);
-    });
-    if (this.#child.stdout) {
-      createInterface(this.#child.stdout).on("line", (line) => {
+    const { stdout, stderr } = this.#child;
+    if (stderr) createInterface(stderr).on("line", (line) => this.#note(line));
+    if (stdout) {
+      createInterface(stdout).on("line", (line) => {
+        this.#note(line);
         this.#lines.push(line);
         this.#wake();
       });
     }
+  }
+
+  /** How it is, and the last that it said: for whoever has to find out why a test failed. */
+  report(): string {
+    const state = this.#ended ? `ended (${this.#child.exitCode})` : "still runs";
+    return `${this.#name} ${state}; it said:\n${this.#said.join("\n")}`;
   }
 
   /** The first line on stdout that matches; lines are looked at once. */
@@ -86,9 +95,13 @@ export class Program {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
+  #note(line: string): void {
+    this.#said.push(line);
+    if (this.#said.length > LAST_LINES) this.#said.shift();
+  }
+
   #failure(what: string): Error {
-    const state = this.#ended ? `ended (${this.#child.exitCode})` : "still runs";
-    return new Error(`${this.#name}: ${what}; it ${state}; it said:\n${this.#errors}`);
+    return new Error(`${this.#name}: ${what}; ${this.report()}`);
   }
 }
 
@@ -138,6 +151,11 @@ export class House {
     const listening = new RegExp(`^listening on ${scheme}://.*:(\\d+)$`);
     const [, port] = await this.#signaller.line(listening);
     return Number(port);
+  }
+
+  /** How all of its programs are, and the last that each said. */
+  report(): string {
+    return this.#programs.map((program) => program.report()).join("\n\n");
   }
 
   async killSignaller(): Promise<void> {
