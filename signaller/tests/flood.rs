@@ -1,8 +1,10 @@
-//! One peer stops reading while its partner floods it: it is closed, and others notice nothing.
+//! One peer stops reading while its partner floods it: it is closed, and others notice nothing, in the
+//! stock protocol and in those of old clients.
 #![allow(clippy::unwrap_used)]
 mod common;
 
-use common::{Client, Stranger};
+use common::{Client, SDP, Stranger, tcp};
+use intercom_signaller::{OldDoor, OldLogin};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -64,6 +66,88 @@ async fn the_flooded_peer_is_told_why() {
     assert_eq!(closed["peerId"], json!(deaf.id));
     let (code, words) = deaf.closed().await;
     assert_eq!((code, words.as_str()), (1008, "you do not read what you are sent"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flooded_peer_of_the_simple_protocol_is_closed_and_the_other_told() {
+    let server = with_old_doors().await;
+    let (mut flooder, mut deaf) = (simple(&server, "a").await, simple(&server, "b").await);
+    let (mut door, mut phone) = (simple(&server, "door").await, simple(&server, "phone").await);
+    for (caller, name) in [(&mut flooder, "b"), (&mut door, "phone")] {
+        caller.send_raw(Message::text(format!("SESSION {name}"))).await;
+        assert_eq!(caller.next_raw().await, Some(Message::text("SESSION_OK")));
+    }
+    let Message::Close(Some(frame)) = flooder.floods(&"x".repeat(16 * 1024)).await else {
+        panic!("it goes on")
+    };
+    assert_eq!((frame.code.into(), &*frame.reason), (1000_u16, "your session has ended"));
+    is_closed(&mut deaf).await;
+    for text in ["ping", "pong"] {
+        door.send_raw(Message::text(text)).await;
+        assert_eq!(phone.next_raw().await, Some(Message::text(text)));
+    }
+    server.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flooded_program_of_the_relay_is_closed_and_its_page_told() {
+    let server = with_old_doors().await;
+    let ((mut deaf, mut flooder), (mut cam, mut page)) =
+        (relayed(&server, "deaf").await, relayed(&server, "cam").await);
+    let ice = json!({"type": "ice", "candidate": "x".repeat(16 * 1024), "sdpMLineIndex": 0});
+    let heard = flooder.floods(&ice.to_string()).await;
+    assert_eq!(heard, Message::text(r#"{"type":"error","details":"the other end has left"}"#));
+    is_closed(&mut deaf).await;
+    let ice = json!({"type": "ice", "candidate": "candidate:1", "sdpMLineIndex": 0});
+    page.send(&ice).await;
+    assert_eq!(cam.next().await, ice);
+    cam.send(&ice).await;
+    assert_eq!(page.next().await, ice);
+    server.is_unharmed().await;
+}
+
+/// It reads too late to be sure to hear why.
+async fn is_closed(deaf: &mut Client) {
+    while let Some(Ok(message)) = deaf.try_next().await {
+        if let Message::Close(frame) = message {
+            assert_eq!(frame.unwrap().reason, "you do not read what you are sent");
+            return;
+        }
+    }
+}
+
+async fn with_old_doors() -> Stranger {
+    Stranger::start_with(|config| {
+        let door = OldDoor { login: OldLogin::Local, plain: false };
+        (config.relay, config.simple) = (door.clone(), door);
+    })
+    .await
+}
+
+async fn simple(server: &Stranger, uid: &str) -> Client {
+    let mut peer = Client::upgrade(tcp(server.main()).await, "/simple", &[]).await.unwrap();
+    peer.send_raw(Message::text(format!("HELLO {uid}"))).await;
+    assert_eq!(peer.next_raw().await, Some(Message::text("HELLO")));
+    peer
+}
+
+/// A program and its page, once both are described.
+async fn relayed(server: &Stranger, name: &str) -> (Client, Client) {
+    let join = async || {
+        let path = format!("/relay/{name}");
+        Client::upgrade(tcp(server.main()).await, &path, &[]).await.unwrap()
+    };
+    let (mut program, mut page) = (join().await, join().await);
+    page.send(&json!({"type": "client"})).await;
+    assert_eq!(page.next().await["type"], "ack");
+    assert_eq!(program.next().await["type"], "client");
+    let (offer, answer) =
+        (json!({"type": "offer", "sdp": SDP}), json!({"type": "answer", "sdp": SDP}));
+    program.send(&offer).await;
+    assert_eq!(page.next().await, offer);
+    page.send(&answer).await;
+    assert_eq!(program.next().await, answer);
+    (program, page)
 }
 
 async fn ping_pong(mut door: Client, mut phone: Client, session: String) {

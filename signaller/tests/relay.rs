@@ -4,13 +4,16 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
-use common::{Client, SDP, Stranger, recorded, tcp};
-use intercom_signaller::{MAX_MESSAGE_LEN, OldDoor, OldLogin};
+use common::{Client, SDP, Stranger, http, recorded, tcp};
+use intercom_signaller::{Level, MAX_MESSAGE_LEN, OldDoor, OldLogin};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 const BUSY: &str = "another page has this program";
+/// The server takes whoever says so for somebody on another machine.
+const AFAR: (&str, &str) = ("x-forwarded-for", "192.0.2.1");
 const GONE: &str = "the other end has left";
 
 async fn open() -> Stranger {
@@ -358,4 +361,61 @@ async fn join_simple(server: &Stranger, uid: &str) -> Client {
     client.send_raw(Message::text(format!("HELLO {uid}"))).await;
     assert_eq!(client.next_raw().await, Some(Message::text("HELLO")));
     client
+}
+
+/// Its own port, which is the last one.
+async fn with_port(door: OldDoor) -> (Stranger, SocketAddr) {
+    let server = Stranger::start_with(|config| {
+        config.old_ports.relay = Some("127.0.0.1:0".parse().unwrap());
+        config.relay = door;
+        config.anonymous = Level::Deny;
+    })
+    .await;
+    let address = server.server.addresses().last().unwrap();
+    assert_eq!(address.scheme, "relay");
+    let socket = address.socket;
+    (server, socket)
+}
+
+#[tokio::test]
+async fn a_port_of_its_own_takes_any_path_for_the_name_with_tls_and_without() {
+    let (server, port) = with_port(OldDoor { login: OldLogin::Local, plain: false }).await;
+    let get =
+        async |path: &str| http(tcp(port).await, &format!("GET {path} HTTP/1.1\r\nHost: x")).await;
+    let health = get("/health").await;
+    assert!(health.starts_with("HTTP/1.1 200") && health.ends_with("\r\n\r\nOK\n"), "{health}");
+    assert!(get("/cam").await.starts_with("HTTP/1.1 404"));
+    // Another program and page of each name, and the same as on the main port.
+    for (path, on_main) in [("/", "/relay"), ("/cam", "/relay/cam")] {
+        let mut program = Client::upgrade(tcp(port).await, path, &[]).await.unwrap();
+        program.send(&description("offer")).await;
+        for (socket, path) in [(server.tls_at(port).await, path), (server.tls().await, on_main)] {
+            let mut page = Client::upgrade(socket, path, &[]).await.unwrap();
+            page.send(&client()).await;
+            assert_eq!(page.next().await["type"], "ack", "{path}");
+            assert_eq!(program.next().await, client(), "{path}");
+            program.send(&description("offer")).await;
+            assert_eq!(page.next().await, description("offer"), "{path}");
+            drop(page);
+            assert_eq!(program.next().await, json!({"type": "error", "details": GONE}));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plain_text_from_another_machine_is_chosen_on_purpose() {
+    for plain in [false, true] {
+        let (server, port) = with_port(OldDoor { login: OldLogin::Token, plain }).await;
+        let path = format!("/cam?token={}", server.device("cam"));
+        let come = Client::upgrade(tcp(port).await, &path, &[AFAR]).await;
+        let mut program = if plain {
+            come.unwrap()
+        } else {
+            let (status, words) = come.err().unwrap();
+            assert!(status == 403 && words.contains("--relay-plain"), "{status} {words}");
+            Client::upgrade(server.tls_at(port).await, &path, &[AFAR]).await.unwrap()
+        };
+        program.send(&description("answer")).await;
+        assert_eq!(program.next().await["type"], "error");
+    }
 }

@@ -319,10 +319,10 @@ async fn rooms_are_those_of_the_extended_protocol() {
 }
 
 /// Its own port, which is the last one.
-async fn with_port(login: OldLogin) -> (Stranger, SocketAddr) {
+async fn with_port(door: OldDoor) -> (Stranger, SocketAddr) {
     let server = Stranger::start_with(|config| {
         config.old_ports.simple = Some("127.0.0.1:0".parse().unwrap());
-        config.simple = door(login);
+        config.simple = door;
         config.anonymous = Level::Deny;
     })
     .await;
@@ -334,7 +334,7 @@ async fn with_port(login: OldLogin) -> (Stranger, SocketAddr) {
 
 #[tokio::test]
 async fn a_port_of_its_own_says_that_it_works_and_nothing_else() {
-    let (_server, port) = with_port(OldLogin::Local).await;
+    let (server, port) = with_port(door(OldLogin::Local)).await;
     let get =
         async |path: &str| http(tcp(port).await, &format!("GET {path} HTTP/1.1\r\nHost: x")).await;
     let health = get("/health").await;
@@ -342,6 +342,30 @@ async fn a_port_of_its_own_says_that_it_works_and_nothing_else() {
     assert!(get("/").await.starts_with("HTTP/1.1 404"));
     let mut a = Peer(Client::upgrade(tcp(port).await, "/", &[]).await.unwrap());
     a.asks("HELLO a", "HELLO").await;
+    let mut b = Peer(Client::upgrade(server.tls_at(port).await, "/", &[]).await.unwrap());
+    b.asks("HELLO b", "HELLO").await;
+    a.asks("SESSION b", "SESSION_OK").await;
+    a.say("good day").await;
+    assert_eq!(b.hear().await, "good day");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plain_text_from_another_machine_is_chosen_on_purpose() {
+    // The server takes whoever says so for somebody on another machine.
+    let afar = [("x-forwarded-for", "192.0.2.1")];
+    for plain in [false, true] {
+        let (server, port) = with_port(OldDoor { login: OldLogin::Token, plain }).await;
+        let path = format!("/?token={}", server.device("cam"));
+        let come = Client::upgrade(tcp(port).await, &path, &afar).await;
+        let mut peer = Peer(if plain {
+            come.unwrap()
+        } else {
+            let (status, words) = come.err().unwrap();
+            assert!(status == 403 && words.contains("--simple-plain"), "{status} {words}");
+            Client::upgrade(server.tls_at(port).await, &path, &afar).await.unwrap()
+        });
+        peer.asks("HELLO cam", "HELLO").await;
+    }
 }
 
 #[tokio::test]
@@ -355,7 +379,7 @@ async fn nobody_comes_in_unless_the_owner_says_as_whom() {
     refused(tcp(closed.main()).await, "/simple", "--simple-login").await;
     let local = open().await;
     refused(tcp(local.plain()).await, "/simple", "on this machine").await;
-    let (token, port) = with_port(OldLogin::Token).await;
+    let (token, port) = with_port(door(OldLogin::Token)).await;
     refused(tcp(port).await, "/", "?token=TOKEN").await;
     refused(tcp(port).await, "/?token=wrong", "not good").await;
     refused(token.tls().await, "/simple/t/wrong", "not good").await;
@@ -363,7 +387,7 @@ async fn nobody_comes_in_unless_the_owner_says_as_whom() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_says_who_it_is_and_an_account_leads_to_its_own_producer() {
-    let (server, port) = with_port(OldLogin::Token).await;
+    let (server, port) = with_port(door(OldLogin::Token)).await;
     let (door, phone) = (server.device("door"), server.device("phone"));
     let mut camera =
         Client::open(tcp(server.plain()).await, &format!("/t/{door}"), &[]).await.unwrap();

@@ -262,6 +262,27 @@ impl Client {
         timeout(PATIENCE, self.socket.send(message)).await.unwrap()
     }
 
+    /// Says the same until it hears something, and what that is.
+    pub async fn floods(&mut self, text: &str) -> Message {
+        let (mut out, mut heard) = (&mut self.socket).split();
+        let flood = async {
+            while out.send(Message::text(text)).await.is_ok() {}
+            std::future::pending().await // what was said to it before may still be read
+        };
+        let hears = async {
+            loop {
+                match heard.next().await.expect("nobody says why").unwrap() {
+                    Message::Ping(_) => {}
+                    message => break message,
+                }
+            }
+        };
+        let first = async {
+            tokio::select! { first = hears => first, () = flood => unreachable!() }
+        };
+        timeout(PATIENCE, first).await.expect("the flood is let through")
+    }
+
     pub async fn next(&mut self) -> Value {
         match self.next_raw().await {
             Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
@@ -271,11 +292,15 @@ impl Client {
 
     /// The next message that is not a ping.
     pub async fn next_raw(&mut self) -> Option<Message> {
+        self.try_next().await.map(|message| message.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// The same, or how the connection broke.
+    pub async fn try_next(&mut self) -> Option<Result<Message, Error>> {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.expect("nothing comes")? {
                 Ok(Message::Ping(_)) => {}
-                Ok(message) => return Some(message),
-                Err(error) => panic!("{error}"),
+                message => return Some(message),
             }
         }
     }
