@@ -20,6 +20,9 @@ async function open(): Promise<House> {
  */
 async function blank(house: House) {
   const { page } = await openPage(await house.browser(PERMIT), `${house.url}ca`);
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  onTestFailed(() => console.error(`a page said:\n${said.slice(-40).join("\n")}`));
   return page;
 }
 

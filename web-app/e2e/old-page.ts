@@ -33,9 +33,10 @@ interface Ice {
   readonly sdpMLineIndex: number;
 }
 
-/** Runs in the page. */
+/** Runs in the page. In relay it asks again for a picture that does not come: nobody else can. */
 function client({ dialect, url, uid, peer }: Told): Promise<[number, number]> {
   const isRelay = dialect === "relay";
+  const PATIENCE_MS = 30_000;
   const video = document.createElement("video");
   video.muted = true;
   video.autoplay = true;
@@ -49,6 +50,7 @@ function client({ dialect, url, uid, peer }: Told): Promise<[number, number]> {
     connection?.close();
     const current = new RTCPeerConnection();
     connection = current;
+    current.onconnectionstatechange = () => console.info(`${dialect}: ${current.connectionState}`);
     current.ontrack = ({ streams: [stream] }) => (video.srcObject = stream ?? null);
     current.onicecandidate = ({ candidate }) => {
       if (!candidate) return;
@@ -79,6 +81,10 @@ function client({ dialect, url, uid, peer }: Told): Promise<[number, number]> {
   }
 
   return new Promise((resolve, reject) => {
+    const again = setInterval(() => {
+      console.info(`${dialect}: no picture yet`);
+      if (isRelay) say({ type: "client" });
+    }, PATIENCE_MS);
     socket.onopen = () => socket.send(isRelay ? '{"type":"client"}' : `HELLO ${uid}`);
     socket.onclose = ({ code, reason }) => reject(new Error(`closed: ${code} ${reason}`));
     let turn = Promise.resolve();
@@ -88,6 +94,7 @@ function client({ dialect, url, uid, peer }: Told): Promise<[number, number]> {
     let seen = 0;
     const look: VideoFrameRequestCallback = (_now, { width, height }) => {
       seen += 1;
+      clearInterval(again);
       if (seen >= 30) resolve([width, height]);
       else video.requestVideoFrameCallback(look);
     };
