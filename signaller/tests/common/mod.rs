@@ -267,7 +267,7 @@ impl Client {
         let (mut out, mut heard) = (&mut self.socket).split();
         let flood = async {
             while out.send(Message::text(text)).await.is_ok() {}
-            std::future::pending().await // what was said to it before may still be read
+            std::future::pending::<()>().await; // what was said to it before may still be read
         };
         let hears = async {
             loop {
