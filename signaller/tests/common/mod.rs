@@ -262,12 +262,17 @@ impl Client {
         timeout(PATIENCE, self.socket.send(message)).await.unwrap()
     }
 
-    /// Says the same until it hears something, and what that is.
+    /// Says the same until it hears something, which must be long before 3000 times; and what that is.
     pub async fn floods(&mut self, text: &str) -> Message {
         let (mut out, mut heard) = (&mut self.socket).split();
         let flood = async {
-            while out.send(Message::text(text)).await.is_ok() {}
-            std::future::pending::<()>().await; // what was said to it before may still be read
+            for _ in 0..3000 {
+                if out.send(Message::text(text)).await.is_err() {
+                    // What was said to it before may still be read.
+                    std::future::pending::<()>().await;
+                }
+            }
+            panic!("the flood is let through");
         };
         let hears = async {
             loop {
